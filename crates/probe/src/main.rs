@@ -1,0 +1,2 @@
+//! mfnano: the probe.
+fn main() {}

@@ -1,0 +1,17 @@
+//! Application protocols: one room each, all on one contract.
+//!
+//! A parser sees (direction, bytes | gap | end) and time; never a packet, a flow table or a
+//! socket. So TLS plaintext enters by the same door as reassembled TCP.
+//! `session` is the contract, `table` the registry, `identify` finds out who speaks.
+#![forbid(unsafe_code)]
+#![cfg_attr(test, allow(clippy::arithmetic_side_effects))]
+
+pub mod dns;
+pub mod http;
+mod identify;
+pub mod session;
+mod table;
+
+pub use identify::{Candidates, Identity, identify};
+pub use session::{Anomaly, Cx, Finished, Limits, MarkSpan, Parser, Pool, Progress, Transport, Txn, Verdict};
+pub use table::{AnySession, PROTOCOLS, ProtoDef, ProtoId};

@@ -1,0 +1,68 @@
+//! A field: one row of the table that all formats are made from.
+
+/// How a value is measured and typed in the typed formats (`nano` writes all as strings).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Type {
+    /// Text, UTF-8.
+    Text,
+    /// A short word of a small set (a keyword in search engines).
+    Word,
+    /// A whole number.
+    Count,
+    /// Bytes.
+    Bytes,
+    /// Milliseconds with three decimals, held in nanoseconds.
+    Millis,
+    /// A number with two decimals, held in hundredths.
+    Hundredths,
+    /// A port number.
+    Port,
+    /// An IPv4 or IPv6 address.
+    Ip,
+    /// An Ethernet address.
+    Mac,
+    /// A moment in local time, `2024-05-30 07:16:48.917`.
+    LocalTime,
+    /// A moment as seconds since the epoch with six decimals.
+    EpochTime,
+}
+
+/// One row of the field table.
+#[derive(Debug)]
+pub struct Field {
+    /// The key in `nano` (and, after an underscore, in `gelf`).
+    pub key: &'static str,
+    /// Type and unit.
+    pub ty: Type,
+    /// The key in `ecs`.
+    pub ecs: &'static str,
+    /// What it means, in one line of the reference page.
+    pub meaning: &'static str,
+    /// `,"KEY":` ready to be written: nano, gelf (with `_`), ecs.
+    pub quoted: [&'static str; 3],
+}
+
+/// Declares the fields of one record kind: statics and a `FIELDS` table in declared order.
+///
+/// `NAME "nano key" Type "ecs.key" "meaning";`
+macro_rules! fields {
+    ($($name:ident $key:literal $ty:ident $ecs:literal $meaning:literal;)*) => {
+        $(
+            #[doc = $meaning]
+            pub static $name: $crate::Field = $crate::Field {
+                key: $key,
+                ty: $crate::Type::$ty,
+                ecs: $ecs,
+                meaning: $meaning,
+                quoted: [
+                    concat!(",\"", $key, "\":"),
+                    concat!(",\"_", $key, "\":"),
+                    concat!(",\"", $ecs, "\":"),
+                ],
+            };
+        )*
+        /// All of them, in declared order.
+        pub static FIELDS: &[&$crate::Field] = &[$(&$name),*];
+    };
+}
+pub(crate) use fields;

@@ -1,0 +1,30 @@
+//! RECORD=probe: the account of the probe itself, every interval; counts are since the start.
+
+crate::field::fields! {
+    PKTS_SEEN "PKTS_SEEN" Count "mfnano.probe.pkts_seen" "packets that the kernel or the file had for the probe";
+    PKTS_PARSED "PKTS_PARSED" Count "mfnano.probe.pkts_parsed" "packets that were decoded and given to a flow, or were not IP";
+    PKTS_FILTERED "PKTS_FILTERED" Count "mfnano.probe.pkts_filtered" "packets left out by filter-net, drop, filter-bpf or as the probe's own or second copies";
+    PKTS_SAMPLED "PKTS_SAMPLED" Count "mfnano.probe.pkts_sampled" "packets left out by sampling under the CPU limit";
+    PKTS_LOST "PKTS_LOST" Count "mfnano.probe.pkts_lost" "packets lost by the kernel because the ring was full";
+    PKTS_MALFORMED "PKTS_MALFORMED" Count "mfnano.probe.pkts_malformed" "packets whose headers made no sense";
+    MALFORMED_BY "MALFORMED_BY" Text "mfnano.probe.malformed_by" "malformed packets by reason, `reason=n` list";
+    FILTERED_BY "FILTERED_BY" Text "mfnano.probe.filtered_by" "filtered packets by reason, `reason=n` list";
+    NOT_IP "NOT_IP" Count "mfnano.probe.not_ip" "parsed packets that are not IP (ARP, LLDP and the like)";
+    FLOWS_LIVE "FLOWS_LIVE" Count "mfnano.probe.flows_live" "flows in the table";
+    FLOWS_MADE "FLOWS_MADE" Count "mfnano.probe.flows_made" "flows begun";
+    FLOWS_EVICTED "FLOWS_EVICTED" Count "mfnano.probe.flows_evicted" "flows ended early for want of room";
+    SESSIONS "SESSIONS" Text "mfnano.probe.sessions" "sessions reported, `protocol=n` list";
+    UNPAIRED "UNPAIRED" Count "mfnano.probe.unpaired" "answers without a request, requests without an answer";
+    SESSIONS_SAMPLED "SESSIONS_SAMPLED" Count "mfnano.probe.sessions_sampled" "sessions left out by `jsonsample` or the governor";
+    ANOMALIES "ANOMALIES" Text "mfnano.probe.anomalies" "what parsers did not understand, `protocol.reason=n` list";
+    STREAM "STREAM" Text "mfnano.probe.stream" "reassembly: gaps, overlaps, bytes dropped for want of room, `reason=n` list";
+    MEM_HELD "MEM_HELD" Bytes "mfnano.probe.mem_held" "bytes held by flows, reassembly, sessions and queues";
+    MEM_LIMIT "MEM_LIMIT" Bytes "mfnano.probe.mem_limit" "the budget";
+    RECORDS_MADE "RECORDS_MADE" Count "mfnano.probe.records_made" "records made";
+    RECORDS_SENT "RECORDS_SENT" Count "mfnano.probe.records_sent" "records given to all sinks";
+    RECORDS_DROPPED "RECORDS_DROPPED" Count "mfnano.probe.records_dropped" "records dropped before a sink";
+    DROPPED_BY "DROPPED_BY" Text "mfnano.probe.dropped_by" "why, `sink.reason=n` list";
+    GOVERNOR "GOVERNOR" Word "mfnano.probe.governor" "level of the CPU governor, 0 when it does nothing";
+    CPU "CPU" Hundredths "mfnano.probe.cpu" "CPU use of the probe in percent of one CPU over the interval";
+    RSS "RSS" Bytes "mfnano.probe.rss" "resident memory of the probe";
+}

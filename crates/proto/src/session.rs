@@ -252,6 +252,10 @@ pub struct Cx<'a> {
     /// Which packet brought which of the bytes given. Never empty; the last span covers all
     /// offsets behind it.
     pub spans: &'a [MarkSpan],
+    /// Offset of the bytes given within the spans: grows as messages are consumed.
+    pub base: usize,
+    /// Ports of the initiator and of the other end: a fact, not a proof of anything.
+    pub ports: [u16; 2],
     /// The flow at the packet that is being looked at.
     pub now: Mark,
     /// Hash of the flow and number of the session in it, for sampling whole sessions.
@@ -274,6 +278,7 @@ impl Cx<'_> {
     /// The flow at the packet that brought the byte at `offset` of the bytes given.
     #[must_use]
     pub fn mark_at(&self, offset: usize) -> Mark {
+        let offset = offset.saturating_add(self.base);
         self.spans.iter().find(|s| offset < s.end).or(self.spans.last()).map_or(self.now, |s| s.mark)
     }
 

@@ -7,6 +7,8 @@
 #![cfg_attr(test, allow(clippy::arithmetic_side_effects))]
 
 pub mod dns;
+#[doc(hidden)]
+pub mod harness;
 pub mod http;
 mod identify;
 pub mod session;

@@ -1,5 +1,7 @@
 //! A field: one row of the table that all formats are made from.
 
+use crate::Format;
+
 /// How a value is measured and typed in the typed formats (`nano` writes all as strings).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Type {
@@ -23,6 +25,12 @@ pub enum Type {
     Mac,
     /// A moment in local time, `2024-05-30 07:16:48.917`.
     LocalTime,
+    /// A moment in local time without decimals, `2024-05-30 07:16:48`.
+    LocalSeconds,
+    /// A comma list of addresses: an array in `ecs`.
+    IpList,
+    /// A comma list of words: an array in `ecs`.
+    WordList,
     /// A moment as seconds since the epoch with six decimals.
     EpochTime,
 }
@@ -42,11 +50,34 @@ pub struct Field {
     pub quoted: [&'static str; 3],
 }
 
+impl Field {
+    /// `,"KEY":` of a format.
+    #[inline]
+    #[must_use]
+    pub fn quoted_in(&self, format: Format) -> &'static str {
+        let [nano, gelf, ecs] = self.quoted;
+        match format {
+            Format::Nano => nano,
+            Format::Gelf => gelf,
+            Format::Ecs => ecs,
+        }
+    }
+
+    /// The bare key of a format.
+    #[must_use]
+    pub fn key_in(&self, format: Format) -> &'static str {
+        self.quoted_in(format).trim_start_matches(",\"").trim_end_matches("\":")
+    }
+}
+
 /// Declares the fields of one record kind: statics and a `FIELDS` table in declared order.
 ///
-/// `NAME "nano key" Type "ecs.key" "meaning";`
+/// `NAME "nano key" Type "ecs.key" "meaning";`, and `NAME "nano key" ("gelf key") Type ...` where GELF
+/// has the nano key for something else.
 macro_rules! fields {
-    ($($name:ident $key:literal $ty:ident $ecs:literal $meaning:literal;)*) => {
+    (@gelf $key:literal) => { concat!(",\"_", $key, "\":") };
+    (@gelf $key:literal $gelf:literal) => { concat!(",\"", $gelf, "\":") };
+    ($($name:ident $key:literal $(($gelf:literal))? $ty:ident $ecs:literal $meaning:literal;)*) => {
         $(
             #[doc = $meaning]
             pub static $name: $crate::Field = $crate::Field {
@@ -56,7 +87,7 @@ macro_rules! fields {
                 meaning: $meaning,
                 quoted: [
                     concat!(",\"", $key, "\":"),
-                    concat!(",\"_", $key, "\":"),
+                    $crate::field::fields!(@gelf $key $($gelf)?),
                     concat!(",\"", $ecs, "\":"),
                 ],
             };

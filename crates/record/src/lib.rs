@@ -9,13 +9,19 @@
 #![cfg_attr(test, allow(clippy::arithmetic_side_effects))]
 
 mod field;
+mod format;
 mod kind;
 pub mod kinds;
 mod quality;
 mod record;
+#[cfg(test)]
+mod testing;
+mod zone;
 
 pub use field::{Field, Type};
+pub use format::{Format, Identity, Writer};
 pub use kind::Kind;
 pub use kinds as f;
 pub use quality::Quality;
 pub use record::{Entry, Record, Value};
+pub use zone::Zone;

@@ -2,7 +2,7 @@
 //! other end, x = sum. Values are of the interval.
 
 crate::field::fields! {
-    TIME "TIME" LocalTime "mfnano.time" "when the record was made, local time";
+    TIME "TIME" LocalSeconds "event.created" "when the record was made, local time";
     SRC_BYTES "SRC_BYTES" Bytes "source.bytes" "wire bytes (original length, Ethernet header included), sent by the initiator";
     DST_BYTES "DST_BYTES" Bytes "destination.bytes" "wire bytes (original length, Ethernet header included), sent by the other end";
     SRC_PKTS "SRC_PKTS" Count "source.packets" "packets, sent by the initiator";

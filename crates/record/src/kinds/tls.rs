@@ -12,10 +12,10 @@ crate::field::fields! {
     JA4S "JA4S" Word "tls.server.ja4s" "JA4S of the server";
     CERT_SUBJECT "CERT_SUBJECT" Text "tls.server.subject" "subject of the server's certificate";
     CERT_ISSUER "CERT_ISSUER" Text "tls.server.issuer" "its issuer";
-    CERT_SAN "CERT_SAN" Text "tls.server.x509.alternative_names" "its alternative names, comma list";
+    CERT_SAN "CERT_SAN" WordList "tls.server.x509.alternative_names" "its alternative names, comma list";
     CERT_NOT_BEFORE "CERT_NOT_BEFORE" Word "tls.server.not_before" "its validity, from";
     CERT_NOT_AFTER "CERT_NOT_AFTER" Word "tls.server.not_after" "its validity, to";
     CERT_SHA256 "CERT_SHA256" Word "tls.server.hash.sha256" "its SHA-256";
-    ERR "ERR" Word "error.message" "name of the alert";
+    ERR "ERR" Text "error.message" "name of the alert";
     RESP "RESP" Count "mfnano.answered" "did the server answer: 1 or 0";
 }

@@ -1,0 +1,147 @@
+//! Text as a JSON string (RFC 8259, section 7), for any bytes and fast.
+//!
+//! This is the hot path of the export: texts are looked through in words of eight bytes, and runs
+//! without anything to escape are copied whole. UTF-8 is validated only from the first byte
+//! above 0x7f on. What is not UTF-8 becomes U+FFFD, as in `String::from_utf8_lossy`.
+
+/// Appends `text` in quotes.
+#[inline]
+pub(crate) fn string(out: &mut Vec<u8>, text: &[u8]) {
+    out.reserve(text.len().saturating_add(2));
+    out.push(b'"');
+    escape(out, text);
+    out.push(b'"');
+}
+
+/// Appends `text` escaped, without quotes.
+pub(crate) fn escape(out: &mut Vec<u8>, text: &[u8]) {
+    let rest = escape_run::<true>(out, text);
+    if rest.is_empty() {
+        return;
+    }
+    // The first byte above 0x7f: from here on validity matters.
+    let (valid, rest) = match std::str::from_utf8(rest) {
+        Ok(_) => (rest, &[][..]),
+        Err(e) => rest.split_at_checked(e.valid_up_to()).unwrap_or((&[], rest)),
+    };
+    escape_run::<false>(out, valid);
+    for chunk in rest.utf8_chunks() {
+        escape_run::<false>(out, chunk.valid().as_bytes());
+        if !chunk.invalid().is_empty() {
+            out.extend_from_slice("\u{fffd}".as_bytes());
+        }
+    }
+}
+
+/// Every byte of a word set to `b`.
+const fn splat(b: u8) -> u64 {
+    u64::from_ne_bytes([b; 8])
+}
+
+/// Bit 7 is set in bytes that need a look: `"`, `\`, below 0x20 and, with `HIGH`, above 0x7f.
+/// Bytes after the first such byte can be marked wrongly (the borrow runs upwards), the first is exact.
+#[inline]
+const fn marks<const HIGH: bool>(w: u64) -> u64 {
+    let quote = w ^ splat(b'"');
+    let slash = w ^ splat(b'\\');
+    let control = w.wrapping_sub(splat(0x20)) & !w;
+    let quote = quote.wrapping_sub(splat(1)) & !quote;
+    let slash = slash.wrapping_sub(splat(1)) & !slash;
+    let high = if HIGH { w } else { 0 };
+    (control | quote | slash | high) & splat(0x80)
+}
+
+/// Length of the beginning of `text` that can be copied as it is.
+#[inline]
+fn plain<const HIGH: bool>(text: &[u8]) -> usize {
+    let (words, tail) = text.as_chunks::<8>();
+    let mut n: usize = 0;
+    for word in words {
+        let m = marks::<HIGH>(u64::from_le_bytes(*word));
+        if m != 0 {
+            return n.saturating_add((m.trailing_zeros() >> 3) as usize);
+        }
+        n = n.saturating_add(8);
+    }
+    let tail =
+        tail.iter().take_while(|b| !(**b < 0x20 || **b == b'"' || **b == b'\\' || (HIGH && **b > 0x7f)));
+    n.saturating_add(tail.count())
+}
+
+/// Escapes up to the end or, with `HIGH`, up to the first byte above 0x7f; gives back the rest.
+#[inline]
+fn escape_run<'a, const HIGH: bool>(out: &mut Vec<u8>, text: &'a [u8]) -> &'a [u8] {
+    let mut rest = text;
+    loop {
+        let n = plain::<HIGH>(rest);
+        let Some((run, at)) = rest.split_at_checked(n) else { return &[] };
+        out.extend_from_slice(run);
+        let Some((&b, after)) = at.split_first() else { return &[] };
+        match b {
+            b'"' => out.extend_from_slice(b"\\\""),
+            b'\\' => out.extend_from_slice(b"\\\\"),
+            b'\n' => out.extend_from_slice(b"\\n"),
+            b'\r' => out.extend_from_slice(b"\\r"),
+            b'\t' => out.extend_from_slice(b"\\t"),
+            0x20.. => return at,
+            _ => out.extend_from_slice(&[
+                b'\\',
+                b'u',
+                b'0',
+                b'0',
+                super::digits::hex(b >> 4),
+                super::digits::hex(b),
+            ]),
+        }
+        rest = after;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::Rng;
+
+    fn check(text: &[u8]) {
+        let mut out = Vec::new();
+        string(&mut out, text);
+        let back: String = serde_json::from_slice(&out).unwrap();
+        assert_eq!(back, String::from_utf8_lossy(text));
+        assert!(out.iter().all(|b| *b >= 0x20));
+    }
+
+    #[test]
+    fn every_byte_at_every_place() {
+        for b in 0..=255u8 {
+            for at in 0..20 {
+                let mut text = *b"abcdefghijklmnopqrst";
+                text[at] = b;
+                check(&text);
+            }
+        }
+    }
+
+    #[test]
+    fn random_texts_come_back() {
+        let mut rng = Rng::new(7);
+        let bits = ["\r\n", "\"", "\\", "ü", "漢字", "😀", "plain text ", "\u{0}", "\u{7f}", "\u{2028}"];
+        for _ in 0..2000 {
+            let mut text = Vec::new();
+            for _ in 0..rng.below(12) {
+                match rng.below(4) {
+                    0 => text.push(rng.next() as u8),
+                    _ => text.extend_from_slice(bits[rng.below(bits.len())].as_bytes()),
+                }
+            }
+            text.truncate(rng.below(text.len() + 1));
+            check(&text);
+        }
+    }
+
+    #[test]
+    fn a_cut_character_becomes_one_replacement() {
+        let mut out = Vec::new();
+        string(&mut out, &"ab漢".as_bytes()[..4]);
+        assert_eq!(out, "\"ab\u{fffd}\"".as_bytes());
+    }
+}

@@ -63,7 +63,6 @@ pub(crate) fn ethertype<'a>(w: &mut Walk, mut ty: u16, mut data: &'a [u8]) -> Re
         PPPOE_SESSION => pppoe(w, data),
         PBB => backbone(w, data),
         NSH => nsh(w, data),
-        TEB => inner_ethernet(w, data),
         0..=0x05dc => llc(w, data),
         _ => Err(Malformed::NotIp),
     }
@@ -74,7 +73,7 @@ const fn is_vlan(ty: u16) -> bool {
 }
 
 /// An Ethernet frame within something: one layer deeper.
-pub(crate) fn inner_ethernet<'a>(w: &mut Walk, data: &'a [u8]) -> Result<Packet<'a>, Malformed> {
+fn inner_ethernet<'a>(w: &mut Walk, data: &'a [u8]) -> Result<Packet<'a>, Malformed> {
     w.deeper()?;
     ethernet(w, data)
 }
@@ -145,7 +144,7 @@ fn pppoe<'a>(w: &mut Walk, data: &'a [u8]) -> Result<Packet<'a>, Malformed> {
 }
 
 /// PPP from its protocol field on, RFC 1661 section 2; compressed to one odd byte or not.
-pub(crate) fn ppp<'a>(w: &mut Walk, data: &'a [u8]) -> Result<Packet<'a>, Malformed> {
+fn ppp<'a>(w: &mut Walk, data: &'a [u8]) -> Result<Packet<'a>, Malformed> {
     let (proto, rest) = match data {
         [p, rest @ ..] if p & 1 == 1 => (u16::from(*p), rest),
         [p, q, rest @ ..] => (u16::from_be_bytes([*p, *q]), rest),
@@ -156,6 +155,14 @@ pub(crate) fn ppp<'a>(w: &mut Walk, data: &'a [u8]) -> Result<Packet<'a>, Malfor
         0x0057 => ip::ipv6(w, rest),
         0x0281 | 0x0283 => mpls(w, rest),
         _ => Err(Malformed::NotIp),
+    }
+}
+
+/// PPP with the address and control bytes of RFC 1662, or without.
+pub(crate) fn ppp_framed<'a>(w: &mut Walk, data: &'a [u8]) -> Result<Packet<'a>, Malformed> {
+    match data {
+        [0xff, 3, rest @ ..] => ppp(w, rest),
+        _ => ppp(w, data),
     }
 }
 

@@ -4,6 +4,7 @@
 //! for its flow; options and payload that were not captured are no reason to refuse it.
 
 use crate::ip::{self, Ends, Extension};
+use crate::tunnel;
 use crate::walk::Walk;
 use crate::{Icmp, IcmpKind, Layer4, Malformed, Packet, Tcp, TcpFlags};
 use base::{Reader, ip_proto};
@@ -74,6 +75,12 @@ pub(crate) fn udp<'a>(w: &mut Walk, e: &Ends, data: &'a [u8]) -> Result<Packet<'
     }
     let payload = data.get(8..real.min(data.len())).unwrap_or_default();
     w.missing = real.saturating_sub(8).saturating_sub(payload.len());
+    if w.decap
+        && let Some(kind) = tunnel::carrier(sport, dport, payload)
+        && let Some(inner) = tunnel::over_udp(w, kind, payload)?
+    {
+        return Ok(inner);
+    }
     Ok(w.packet(e, ip_proto::UDP, Layer4::Udp { sport, dport }, payload))
 }
 
@@ -83,7 +90,10 @@ pub(crate) fn other<'a>(w: &mut Walk, e: &Ends, proto: u8, data: &'a [u8]) -> Re
         ip_proto::ICMP if e.src.is_ipv4() => icmp(w, e, proto, data),
         ip_proto::ICMPV6 if e.src.is_ipv6() => icmp(w, e, proto, data),
         ip_proto::SCTP => sctp(w, e, data),
-        _ => Ok(w.packet(e, proto, Layer4::Other, data)),
+        _ => match tunnel::over_ip(w, proto, data)? {
+            Some(inner) => Ok(inner),
+            None => Ok(w.packet(e, proto, Layer4::Other, data)),
+        },
     }
 }
 

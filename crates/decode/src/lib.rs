@@ -10,8 +10,11 @@
 mod ether;
 mod ip;
 mod l4;
+mod link;
 mod packet;
+mod tunnel;
 mod walk;
+mod wifi;
 
 use base::{Frame, LinkType};
 use walk::Walk;
@@ -45,7 +48,7 @@ pub fn frame<'a>(f: &Frame<'a>, decap: &Decap) -> Result<Packet<'a>, Malformed> 
     match f.link {
         LinkType::Ethernet => ether::ethernet(&mut w, f.data),
         LinkType::Raw => ip::by_version(&mut w, f.data),
-        _ => Err(Malformed::NotIp),
+        link => link::other(&mut w, link, f.data),
     }
 }
 

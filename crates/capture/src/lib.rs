@@ -1,1 +1,16 @@
-//! placeholder
+//! Edge in: frames from the kernel ([`ring`]) and from capture files ([`file`]).
+//!
+//! Both give [`base::Frame`]s that borrow the buffer they arrived in; nothing is copied.
+#![allow(
+    clippy::arithmetic_side_effects,
+    reason = "edge crate; numbers that come from files or traffic are checked where they enter"
+)]
+
+pub mod file;
+mod insn;
+mod link;
+mod pcap_write;
+
+pub use insn::Insn;
+pub use link::{KNOWN_LINK_TYPES, link_number, link_type};
+pub use pcap_write::PcapWriter;

@@ -1,6 +1,6 @@
 //! The contract between the flow table and the engine, on one page.
 
-use base::{Direction, Mark, Seed, Timestamp};
+use base::{Direction, MILLI, Mark, SECOND, Seed, Timestamp};
 
 /// How a frame came: what is not in its bytes.
 #[derive(Clone, Copy, Debug)]
@@ -43,6 +43,30 @@ pub struct Config {
     /// A hole that the receiver has acknowledged (so only the capture missed it) is waited for
     /// this long, for capture reordering: default 200 ms.
     pub acked_hole_wait: u64,
+}
+
+impl Config {
+    /// Limits that fit into `bytes` of heap, with the default times and a fixed seed. Half is for
+    /// the flows themselves, three eighths for reassembly; the rest is slack and the caller's.
+    #[must_use]
+    pub fn for_budget(bytes: usize) -> Config {
+        /// Heap of a TCP flow with its index and timers, without the engine's state.
+        const FLOW_COST: usize = 700;
+        let max_held = (bytes / 8).saturating_mul(3).max(1 << 20);
+        Config {
+            seed: Seed::default(),
+            max_flows: (bytes / 2 / FLOW_COST).clamp(1024, 1 << 24),
+            max_held,
+            max_held_per_stream: (max_held / 8).clamp(256 << 10, 4 << 20),
+            interval: SECOND.saturating_mul(10),
+            idle_tcp: SECOND.saturating_mul(300),
+            idle_half_open: SECOND.saturating_mul(30),
+            idle_udp: SECOND.saturating_mul(60),
+            linger: SECOND.saturating_mul(5),
+            hole_wait: SECOND.saturating_mul(3),
+            acked_hole_wait: MILLI.saturating_mul(200),
+        }
+    }
 }
 
 /// Why a flow ended: the field END_REASON.
@@ -166,6 +190,8 @@ base::counters! {
         overlap_conflicts,
         /// Segments far outside the window: not taken into the stream.
         out_of_window,
+        /// Fragments that came to the table without being put together: in no flow.
+        loose_fragments,
         /// Delay samples not taken because too many segments were in flight.
         samples_skipped,
     }

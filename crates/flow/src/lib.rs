@@ -7,5 +7,20 @@
 #![cfg_attr(test, allow(clippy::arithmetic_side_effects))]
 
 mod contract;
+mod defrag;
+mod echo;
+mod exchange;
+mod flow;
+mod index;
+mod initiator;
+mod pair;
+mod shared;
+mod slab;
+mod table;
+mod tcp;
+mod timers;
 
 pub use contract::{Arrival, Config, Counters, Delay, End, Events, Interval, SideStats};
+pub use defrag::{Defrag, DefragCounters, Whole};
+pub use flow::Flow;
+pub use table::{Fate, Table};

@@ -143,9 +143,15 @@ pub struct Txn {
     begin: Mark,
     asked: Mark,
     answering: Option<Timestamp>,
+    unasked: bool,
 }
 
 impl Txn {
+    /// The request was not seen, only the answer: there is no delay to tell.
+    pub fn unasked(&mut self) {
+        self.unasked = true;
+    }
+
     /// The packet that brought the (so far) last byte of the request. Needed only when that is not the first.
     pub fn asked(&mut self, at: Mark) {
         self.asked = at;
@@ -210,6 +216,8 @@ pub struct Finished {
     pub end: Mark,
     /// What is wrong with it.
     pub quality: Quality,
+    /// Only the answer was seen: there is no delay to tell.
+    pub unasked: bool,
 }
 
 /// Records ready for use again.
@@ -297,17 +305,17 @@ impl Cx<'_> {
         if self.midstream && number == 0 {
             quality = quality.with(Quality::MIDSTREAM);
         }
-        Txn { record, quality, begin, asked: begin, answering: None }
+        Txn { record, quality, begin, asked: begin, answering: None, unasked: false }
     }
 
     /// Ends a transaction with the packet `end`: the last of the answer.
     pub fn close(&mut self, txn: Txn, end: Mark) {
-        let Txn { record: Some(record), mut quality, begin, asked, answering } = txn else { return };
+        let Txn { record: Some(record), mut quality, begin, asked, answering, unasked } = txn else { return };
         let end = if answering.is_some() { end } else { asked };
         if answering.is_none() {
             quality = quality.with(Quality::NO_RESPONSE);
         }
-        self.done.push(Finished { record, begin, asked, answering, end, quality });
+        self.done.push(Finished { record, begin, asked, answering, end, quality, unasked });
     }
 
     /// Ends a transaction that will get no (further) answer.

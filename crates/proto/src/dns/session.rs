@@ -1,0 +1,553 @@
+//! State of one flow: framing on TCP, queries in wait for their answers, zone transfers.
+
+use super::text::{Stop, write_rr};
+use super::wire::{HEADER, Header, Message, Rr, SHORTEST, Survey, opcode, rcode_name, rtype, type_name};
+use crate::session::{Cx, Limits, Parser, Progress, Transport, Txn};
+use base::{Direction, Mark, Reader, SECOND};
+use record::{Field, Kind, Quality, Record, f};
+use std::collections::VecDeque;
+use std::fmt::{self, Write};
+
+/// A query without an answer is given up after this long (ns). Resolvers wait 5 s and less.
+const GIVE_UP: u64 = 10 * SECOND;
+/// Addresses of an answer are told up to this many bytes, some 500 of them: far above honest use.
+const MAX_RESULT_IP: usize = 8 * 1024;
+/// Answered queries that are remembered, to tell a second answer from one whose query was not seen.
+const REMEMBERED: usize = 8;
+/// After a gap only messages up to this size are taken for a new beginning: what looks like one
+/// and is none costs no more than this to read.
+const SOUGHT: usize = 4096;
+/// What a session may hold, for fuzzing with 8 open queries.
+pub(super) const HELD_CAP: usize = 128 * 1024;
+
+/// A query in wait for its answer.
+#[derive(Debug)]
+struct Query {
+    id: u16,
+    /// Of its question.
+    hash: u64,
+    qtype: u16,
+    txn: Txn,
+    transfer: Option<Box<Transfer>>,
+    /// Heap bytes counted for it.
+    held: usize,
+}
+
+/// A zone transfer whose answer has begun: RFC 5936 section 2.2, RFC 1995 section 4.
+#[derive(Debug, Default)]
+struct Transfer {
+    /// Serial of the first SOA record: the zone's new one.
+    serial: Option<u32>,
+    /// SOA records with that serial that are still to come.
+    wanted: u8,
+    records: u64,
+    ips: String,
+    texts: String,
+    bad: bool,
+    /// The latest packet of the answer.
+    last: Mark,
+}
+
+/// State of one flow.
+#[derive(Debug)]
+pub struct Session {
+    transport: Transport,
+    open: VecDeque<Query>,
+    /// Heap bytes of the open queries.
+    held: usize,
+    /// Id and question of queries that were answered.
+    answered: [Option<(u16, u64)>; REMEMBERED],
+    next_answered: usize,
+    streams: [Stream; 2],
+    /// A query was seen on this flow.
+    asked: bool,
+    /// A message was seen on this flow.
+    proven: bool,
+}
+
+/// One direction of a TCP connection.
+#[derive(Clone, Copy, Debug, Default)]
+struct Stream {
+    /// After a gap: the beginning of a message is sought.
+    lost: bool,
+    /// Bytes of a message too long to be held that are still to be passed over.
+    skip: usize,
+    ended: bool,
+}
+
+impl Session {
+    /// A new one.
+    #[must_use]
+    pub fn new(transport: Transport) -> Session {
+        Session {
+            transport,
+            open: VecDeque::new(),
+            held: 0,
+            answered: [None; REMEMBERED],
+            next_answered: 0,
+            streams: [Stream::default(); 2],
+            asked: false,
+            proven: false,
+        }
+    }
+
+    fn stream(&mut self, dir: Direction) -> &mut Stream {
+        let [c, s] = &mut self.streams;
+        match dir {
+            Direction::ToServer => c,
+            Direction::ToClient => s,
+        }
+    }
+
+    /// One message, whose first byte is at `at` of the bytes given (behind its length on TCP).
+    /// False when it was none.
+    fn message(&mut self, cx: &mut Cx<'_>, dir: Direction, at: usize, bytes: &[u8]) -> bool {
+        let m = match Message::parse(bytes) {
+            Ok(m) => m,
+            Err(bad) => {
+                cx.anomaly(bad.0);
+                return false;
+            }
+        };
+        // The packet of the last byte, and of the first (of the length on TCP).
+        let last = at.saturating_add(bytes.len()).saturating_sub(1);
+        let first = at.saturating_sub(2);
+        self.proven = true;
+        match (dir, m.header.is_answer()) {
+            (Direction::ToServer, false) => self.query(cx, &m, first, last),
+            (Direction::ToClient, true) => self.answer(cx, &m, first, last),
+            // Two name servers may ask each other between two ports 53: the record could not
+            // tell who asked, so there is none.
+            (Direction::ToClient, false) => cx.anomaly("query_of_server"),
+            (Direction::ToServer, true) => cx.anomaly("answer_of_client"),
+        }
+        true
+    }
+
+    fn query(&mut self, cx: &mut Cx<'_>, m: &Message<'_>, first: usize, last: usize) {
+        let Some(q) = m.question else {
+            if m.header.opcode() == opcode::QUERY {
+                cx.anomaly("no_question");
+            }
+            return;
+        };
+        if let Some(bad) = m.survey().bad {
+            cx.anomaly(bad.0);
+            return;
+        }
+        if !super::sane(Direction::ToServer, m) {
+            cx.anomaly("odd_query");
+            return;
+        }
+        self.asked = true;
+        while self.open.len() >= cx.limits.pipeline.max(1)
+            && let Some(oldest) = self.open.pop_front()
+        {
+            cx.anomaly("too_many_open");
+            self.give_up(cx, oldest);
+        }
+        let mut txn = cx.open(Kind::Dns, first);
+        txn.asked(cx.mark_at(last));
+        put_question(&mut txn, m);
+        let held = txn.record.as_ref().map_or(0, |r| r.heap());
+        self.held = self.held.saturating_add(held);
+        self.open.push_back(Query {
+            id: m.header.id,
+            hash: q.hash(),
+            qtype: q.qtype,
+            txn,
+            transfer: None,
+            held,
+        });
+    }
+
+    fn answer(&mut self, cx: &mut Cx<'_>, m: &Message<'_>, first: usize, last: usize) {
+        let id = m.header.id;
+        let hash = m.question.map(|q| q.hash());
+        // Servers that could not read the question leave it out.
+        let same = |q: &Query| q.id == id && hash.is_none_or(|h| h == q.hash);
+        let survey = m.survey();
+        if let Some(bad) = survey.bad {
+            cx.anomaly(bad.0);
+        }
+        let Some(at) = self.open.iter().position(same) else {
+            self.unasked(cx, m, &survey, first, last);
+            return;
+        };
+        let Some(q) = self.open.get_mut(at) else { return };
+        q.txn.answering(cx.mark_at(first));
+        if survey.bad.is_some() {
+            q.txn.taint(Quality::TRUNCATED);
+        }
+        let transfers = self.transport == Transport::Tcp && matches!(q.qtype, rtype::AXFR | rtype::IXFR);
+        if transfers && survey.rcode == 0 {
+            let keep = q.txn.record.is_some();
+            let transfer = q.transfer.get_or_insert_default();
+            let before = transfer.heap();
+            let over = transfer.take(m, q.qtype, cx.limits, keep) || survey.bad.is_some();
+            transfer.last = cx.mark_at(last);
+            let grown = transfer.heap().saturating_sub(before);
+            q.held = q.held.saturating_add(grown);
+            self.held = self.held.saturating_add(grown);
+            if !over {
+                return;
+            }
+        }
+        let Some(mut q) = self.open.remove(at) else { return };
+        self.held = self.held.saturating_sub(q.held);
+        if let Some(slot) = self.answered.get_mut(self.next_answered) {
+            *slot = Some((id, q.hash));
+        }
+        self.next_answered = self.next_answered.wrapping_add(1) % REMEMBERED;
+        match q.transfer.take() {
+            Some(t) => t.tell(cx, &mut q.txn, survey.rcode),
+            None => put_answer(cx, &mut q.txn, m, &survey),
+        }
+        let end = cx.mark_at(last);
+        cx.close(q.txn, end);
+    }
+
+    /// An answer without an open query.
+    fn unasked(&mut self, cx: &mut Cx<'_>, m: &Message<'_>, survey: &Survey, first: usize, last: usize) {
+        let id = m.header.id;
+        let hash = m.question.map(|q| q.hash());
+        if self.answered.iter().flatten().any(|(i, h)| *i == id && hash.is_none_or(|hash| hash == *h)) {
+            cx.anomaly("answer_again");
+            return;
+        }
+        cx.anomaly("answer_unasked");
+        let zone = m.question.is_some_and(|q| matches!(q.qtype, rtype::AXFR | rtype::IXFR));
+        if survey.bad.is_some() || survey.trailing > 0 || zone || !super::sane(Direction::ToClient, m) {
+            return;
+        }
+        let mut txn = cx.open(Kind::Dns, first);
+        txn.unasked();
+        txn.answering(cx.mark_at(first));
+        txn.taint(if self.asked { Quality::GAP } else { Quality::MIDSTREAM });
+        put_question(&mut txn, m);
+        put_answer(cx, &mut txn, m, survey);
+        let end = cx.mark_at(last);
+        cx.close(txn, end);
+    }
+
+    /// Gives up what has waited too long.
+    fn expire(&mut self, cx: &mut Cx<'_>) {
+        let now = cx.now.time;
+        let late =
+            |q: &Query| now.since(q.transfer.as_ref().map_or(q.txn.began(), |t| t.last.time)) > GIVE_UP;
+        while self.open.front().is_some_and(late)
+            && let Some(q) = self.open.pop_front()
+        {
+            self.give_up(cx, q);
+        }
+    }
+
+    fn give_up(&mut self, cx: &mut Cx<'_>, mut q: Query) {
+        self.held = self.held.saturating_sub(q.held);
+        let Some(t) = q.transfer.take() else { return cx.give_up(q.txn) };
+        // The end of the zone was not seen.
+        q.txn.taint(Quality::GAP);
+        let end = t.last;
+        t.tell(cx, &mut q.txn, 0);
+        cx.close(q.txn, end);
+    }
+
+    /// Bytes of a stream, from the length of a message on.
+    fn framed(&mut self, cx: &mut Cx<'_>, dir: Direction, bytes: &[u8]) -> Progress {
+        let mut r = Reader::new(bytes);
+        let Ok(len) = r.be16("") else { return Progress::Need(2) };
+        let len = usize::from(len);
+        let size = len.saturating_add(2);
+        if len < HEADER {
+            cx.anomaly("message_length");
+            return self.astray(dir);
+        }
+        if size > cx.limits.stream {
+            cx.anomaly("message_too_long");
+            self.stream(dir).skip = size;
+            return self.skipped(dir, bytes.len());
+        }
+        let Ok(message) = r.take(len, "") else { return Progress::Need(size) };
+        if !self.message(cx, dir, 2, message) && !self.proven {
+            return Progress::Lost;
+        }
+        Progress::Consumed(size)
+    }
+
+    /// The framing is not what it seemed to be.
+    fn astray(&mut self, dir: Direction) -> Progress {
+        if !self.proven {
+            return Progress::Lost;
+        }
+        self.stream(dir).lost = true;
+        Progress::Consumed(1)
+    }
+
+    /// Passes over a message that is not looked at.
+    fn skipped(&mut self, dir: Direction, given: usize) -> Progress {
+        let s = self.stream(dir);
+        let n = s.skip.min(given);
+        s.skip = s.skip.saturating_sub(n);
+        Progress::Consumed(n)
+    }
+
+    /// Seeks the beginning of a message: each offset is looked at once.
+    fn seek(&mut self, dir: Direction, bytes: &[u8]) -> Progress {
+        for (at, window) in bytes.windows(2 + SHORTEST).enumerate() {
+            if !begins(dir, window) {
+                continue;
+            }
+            if at > 0 {
+                return Progress::Consumed(at);
+            }
+            let mut r = Reader::new(bytes);
+            let len = usize::from(r.be16("").unwrap_or_default());
+            match r.take(len, "") {
+                Err(_) => return Progress::Need(len.saturating_add(2)),
+                Ok(m) if Message::parse(m).is_ok_and(|m| is_whole(&m.survey())) => {
+                    self.stream(dir).lost = false;
+                    return Progress::Consumed(0);
+                }
+                Ok(_) => {}
+            }
+        }
+        // The last bytes may begin a message.
+        match bytes.len().checked_sub(SHORTEST.saturating_add(1)) {
+            None | Some(0) => Progress::Need(2 + SHORTEST),
+            Some(n) => Progress::Consumed(n),
+        }
+    }
+}
+
+fn is_whole(s: &Survey) -> bool {
+    s.bad.is_none() && s.trailing == 0
+}
+
+/// Could these be a length and a header?
+fn begins(dir: Direction, window: &[u8]) -> bool {
+    let mut r = Reader::new(window);
+    let Ok(len) = r.be16("") else { return false };
+    let Ok(h) = Header::parse(&mut r) else { return false };
+    (SHORTEST..=SOUGHT).contains(&usize::from(len)) && super::sane_header(dir, &h)
+}
+
+/// DOMAIN and QTYPE.
+fn put_question(txn: &mut Txn, m: &Message<'_>) {
+    let (Some(q), Some(r)) = (m.question, &mut txn.record) else { return };
+    r.begin_text(&f::dns::DOMAIN);
+    let _ = write!(Appended(r), "{}", q.name);
+    put_name(r, &f::dns::QTYPE, type_name(q.qtype), format_args!("TYPE{}", q.qtype));
+}
+
+/// RCODE, RESULT_IP and ANSWERS.
+fn put_answer(cx: &mut Cx<'_>, txn: &mut Txn, m: &Message<'_>, survey: &Survey) {
+    let Some(r) = &mut txn.record else { return };
+    put_rcode(r, survey.rcode);
+    if m.header.opcode() == opcode::UPDATE {
+        return;
+    }
+    if survey.addresses {
+        r.begin_text(&f::dns::RESULT_IP);
+        if write_addresses(&mut Cut { out: &mut Appended(r), left: MAX_RESULT_IP }, m, true).is_err() {
+            cx.anomaly("addresses_cut");
+        }
+    }
+    if survey.others {
+        r.begin_text(&f::dns::ANSWERS);
+        if write_others(&mut Cut { out: &mut Appended(r), left: cx.limits.text }, m, true) == Err(Stop::Bad) {
+            cx.anomaly("record_data");
+        }
+    }
+}
+
+fn put_rcode(r: &mut Record, rcode: u16) {
+    put_name(r, &f::dns::RCODE, rcode_name(rcode), format_args!("{rcode}"));
+}
+
+fn put_name(r: &mut Record, field: &'static Field, name: Option<&'static str>, number: fmt::Arguments<'_>) {
+    match name {
+        Some(name) => r.word(field, name),
+        None => {
+            r.begin_text(field);
+            let _ = Appended(r).write_fmt(number);
+        }
+    }
+}
+
+/// All addresses of the answer section, comma separated.
+fn write_addresses(out: &mut Cut<'_>, m: &Message<'_>, mut first: bool) -> fmt::Result {
+    for ip in m.answers().filter_map(|rr| rr.address()) {
+        // An address is told whole or not at all.
+        if out.left < "ffff:ffff:ffff:ffff:ffff:ffff:255.255.255.255,".len() {
+            return Err(fmt::Error);
+        }
+        let sep = if std::mem::take(&mut first) { "" } else { "," };
+        write!(out, "{sep}{ip}")?;
+    }
+    Ok(())
+}
+
+/// All else of the answer section, comma separated; how the worst of it ended.
+fn write_others(out: &mut Cut<'_>, m: &Message<'_>, mut first: bool) -> Result<(), Stop> {
+    let mut bad = Ok(());
+    for rr in m.answers().filter(|rr| rr.address().is_none()) {
+        if !std::mem::take(&mut first) {
+            out.write_char(',')?;
+        }
+        match write_rr(out, &rr) {
+            Err(Stop::Full) => return bad.and(Err(Stop::Full)),
+            Err(Stop::Bad) => bad = Err(Stop::Bad),
+            Ok(()) => {}
+        }
+    }
+    bad
+}
+
+/// The text field of a record that was begun last.
+struct Appended<'a>(&'a mut Record);
+
+impl Write for Appended<'_> {
+    fn write_str(&mut self, s: &str) -> fmt::Result {
+        self.0.append(s.as_bytes());
+        Ok(())
+    }
+}
+
+/// Takes so many bytes and then no more.
+struct Cut<'a> {
+    out: &'a mut dyn Write,
+    left: usize,
+}
+
+impl Write for Cut<'_> {
+    fn write_str(&mut self, s: &str) -> fmt::Result {
+        let part = s.get(..self.left).unwrap_or(s);
+        self.left = self.left.saturating_sub(part.len());
+        self.out.write_str(part)?;
+        if part.len() < s.len() { Err(fmt::Error) } else { Ok(()) }
+    }
+}
+
+impl Transfer {
+    fn heap(&self) -> usize {
+        self.ips.capacity().saturating_add(self.texts.capacity())
+    }
+
+    /// One message of the answer; true when it was the last.
+    fn take(&mut self, m: &Message<'_>, qtype: u16, limits: &Limits, keep: bool) -> bool {
+        if keep {
+            let left = MAX_RESULT_IP.saturating_sub(self.ips.len());
+            let first = self.ips.is_empty();
+            let _ = write_addresses(&mut Cut { out: &mut self.ips, left }, m, first);
+            let left = limits.text.saturating_sub(self.texts.len());
+            let first = self.texts.is_empty();
+            if write_others(&mut Cut { out: &mut self.texts, left }, m, first) == Err(Stop::Bad) {
+                self.bad = true;
+            }
+        }
+        let mut over = false;
+        for rr in m.answers() {
+            over = self.record(&rr, qtype);
+        }
+        // A lone SOA answers IXFR when the asker is up to date (RFC 1995 section 2). A message
+        // that does not begin with SOA, or nothing at all, is no transfer.
+        over || self.serial.is_none() || (self.records == 1 && qtype == rtype::IXFR)
+    }
+
+    /// True when this record ends the transfer.
+    fn record(&mut self, rr: &Rr<'_>, qtype: u16) -> bool {
+        self.records = self.records.saturating_add(1);
+        let serial = (rr.rtype == rtype::SOA).then(|| soa_serial(rr)).flatten();
+        match (self.serial, serial) {
+            (None, Some(_)) if self.records == 1 => {
+                self.serial = serial;
+                self.wanted = 1;
+                false
+            }
+            // Differences begin with the old SOA; the new one comes before the last additions
+            // and once more at the end.
+            (Some(new), Some(s)) if self.records == 2 && qtype == rtype::IXFR && s != new => {
+                self.wanted = 2;
+                false
+            }
+            (Some(new), Some(s)) if s == new => {
+                self.wanted = self.wanted.saturating_sub(1);
+                self.wanted == 0
+            }
+            _ => false,
+        }
+    }
+
+    /// Puts what was gathered into the record.
+    fn tell(self, cx: &mut Cx<'_>, txn: &mut Txn, rcode: u16) {
+        if self.bad {
+            cx.anomaly("record_data");
+        }
+        let Some(r) = &mut txn.record else { return };
+        put_rcode(r, rcode);
+        if !self.ips.is_empty() {
+            r.text(&f::dns::RESULT_IP, self.ips.as_bytes());
+        }
+        if !self.texts.is_empty() {
+            r.text(&f::dns::ANSWERS, self.texts.as_bytes());
+        }
+    }
+}
+
+/// The serial of a SOA record: behind two names.
+fn soa_serial(rr: &Rr<'_>) -> Option<u32> {
+    let mut data = rr.data;
+    data.name().ok()?;
+    data.name().ok()?;
+    data.r.be32("").ok()
+}
+
+impl Parser for Session {
+    fn data(&mut self, cx: &mut Cx<'_>, dir: Direction, bytes: &[u8]) -> Progress {
+        self.expire(cx);
+        if self.transport == Transport::Udp {
+            self.message(cx, dir, 0, bytes);
+            return Progress::Consumed(bytes.len());
+        }
+        if self.stream(dir).skip > 0 {
+            return self.skipped(dir, bytes.len());
+        }
+        if self.stream(dir).lost {
+            let sought = self.seek(dir, bytes);
+            if sought != Progress::Consumed(0) {
+                return sought;
+            }
+        }
+        self.framed(cx, dir, bytes)
+    }
+
+    fn gap(&mut self, _cx: &mut Cx<'_>, dir: Direction, n: u64) {
+        if dir == Direction::ToClient {
+            // Any of these answers may have been lost.
+            for q in &mut self.open {
+                q.txn.taint(Quality::GAP);
+            }
+        }
+        let s = self.stream(dir);
+        match s.skip.checked_sub(usize::try_from(n).unwrap_or(usize::MAX)) {
+            // The gap lies within what is passed over anyway.
+            Some(left) if s.skip > 0 => s.skip = left,
+            _ => *s = Stream { lost: true, skip: 0, ended: s.ended },
+        }
+    }
+
+    fn end(&mut self, cx: &mut Cx<'_>, dir: Direction) {
+        self.stream(dir).ended = true;
+        // A client may close its direction and still wait for answers.
+        let [_, answers] = self.streams;
+        if answers.ended {
+            for q in std::mem::take(&mut self.open) {
+                self.give_up(cx, q);
+            }
+        }
+    }
+
+    fn held(&self) -> usize {
+        self.held.saturating_add(self.open.capacity().saturating_mul(std::mem::size_of::<Query>()))
+    }
+}

@@ -8,10 +8,13 @@
 #![cfg_attr(test, allow(clippy::arithmetic_side_effects))]
 
 mod ether;
+mod fuzz;
 mod ip;
 mod l4;
 mod link;
 mod packet;
+#[cfg(test)]
+mod tests;
 mod tunnel;
 mod walk;
 mod wifi;
@@ -19,6 +22,8 @@ mod wifi;
 use base::{Frame, LinkType};
 use walk::Walk;
 
+#[doc(hidden)]
+pub use fuzz::fuzz_frame;
 pub use packet::{Fragment, Icmp, IcmpKind, Layer4, Malformed, Packet, Tcp, TcpFlags, Vlans};
 pub use walk::MAX_DEPTH;
 

@@ -11,6 +11,8 @@ pub mod dns;
 pub mod harness;
 pub mod http;
 mod identify;
+pub mod llmnr;
+pub mod mdns;
 pub mod session;
 mod table;
 

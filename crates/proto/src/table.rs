@@ -21,13 +21,15 @@ pub struct ProtoDef {
     pub tcp: &'static [u16],
     /// UDP ports on which it is tried first; a protocol without any is not tried on UDP.
     pub udp: &'static [u16],
+    /// Its ports are part of the protocol: never tried on others.
+    pub bound: bool,
     /// Does the beginning of a stream (or a datagram) speak it?
     pub probe: fn(Transport, Direction, &[u8]) -> Verdict,
 }
 
 macro_rules! protocols {
     ($($(#[$meta:meta])* $id:ident = $room:ident { name: $name:literal, nano: $nano:literal, response: $response:expr,
-        load: $load:expr, tcp: $tcp:expr, udp: $udp:expr })*) => {
+        load: $load:expr, tcp: $tcp:expr, udp: $udp:expr $(, bound: $bound:expr)? })*) => {
         /// The protocols of the registry.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         pub enum ProtoId { $($(#[$meta])* $id,)* }
@@ -35,7 +37,7 @@ macro_rules! protocols {
         /// The registry, in the order in which protocols are tried without a hint.
         pub static PROTOCOLS: &[ProtoDef] = &[$(ProtoDef {
             id: ProtoId::$id, names: &[$nano, $name], response: $response, load: $load,
-            tcp: &$tcp, udp: &$udp, probe: crate::$room::probe,
+            tcp: &$tcp, udp: &$udp, bound: false $(|| $bound)?, probe: crate::$room::probe,
         },)*];
 
         /// A session of any protocol: a tag and a pointer, whatever its state weighs.
@@ -78,7 +80,13 @@ protocols! {
         tcp: [80, 8080, 8000, 8008, 8081, 8888, 3128, 9200, 5000, 3000], udp: [] }
     /// DNS, RFC 1035.
     Dns = dns { name: "dns", nano: "dns", response: &f::dns::DNS_RESPONSE, load: None,
-        tcp: [53], udp: [53, 5353, 5355] }
+        tcp: [53], udp: [53] }
+    /// Multicast DNS, RFC 6762.
+    Mdns = mdns { name: "mdns", nano: "mdns", response: &f::dns::DNS_RESPONSE, load: None,
+        tcp: [], udp: [5353], bound: true }
+    /// LLMNR, RFC 4795.
+    Llmnr = llmnr { name: "llmnr", nano: "llmnr", response: &f::dns::DNS_RESPONSE, load: None,
+        tcp: [], udp: [5355], bound: true }
 }
 
 impl std::fmt::Debug for AnySession {
@@ -99,6 +107,7 @@ impl ProtoId {
             load: None,
             tcp: &[],
             udp: &[],
+            bound: false,
             probe: |_, _, _| Verdict::No,
         };
         PROTOCOLS.get(self as usize).unwrap_or(&NONE)

@@ -1,0 +1,32 @@
+# Two commands do everything on a fresh Debian or Ubuntu with Rust: `make demo` and `make test`.
+CARGO ?= cargo
+
+.PHONY: help build release demo test lint fuzz bench docs install uninstall clean
+
+help: ## this list
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST)
+
+build: ## the program, optimised: target/release/mfnano
+	$(CARGO) build --release --quiet -p mfnano
+
+demo: build ## the main job on real traffic made on the spot (as root; else on a recorded capture)
+	@scripts/demo
+
+test: ## all tests; installs what they need (as root or with sudo)
+	@scripts/test
+
+lint: ## formatting and lints, as the tests demand them
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --workspace --all-targets --quiet -- -D warnings
+
+fuzz: ## every fuzz target for some seconds: SECONDS_EACH=10 TARGET=name
+	@scripts/fuzz "$${SECONDS_EACH:-10}" $${TARGET}
+
+bench: build ## figures of bench/README.md
+	@scripts/bench
+
+docs: ## generated pages: docs/records.md and the example configuration
+	UPDATE=1 $(CARGO) test --quiet -p record -p mfnano
+
+clean: ## what was built
+	$(CARGO) clean

@@ -1,0 +1,97 @@
+//! Community ID v1: a flow id that Zeek, Suricata and Arkime compute alike
+//! (github.com/corelight/community-id-spec), and the SHA-1 (RFC 3174) that it needs.
+
+use std::net::IpAddr;
+
+/// `1:` and the base64 of the SHA-1 of seed, addresses, protocol and ports in canonical order.
+pub(crate) fn community_id(src: (IpAddr, u16), dst: (IpAddr, u16), proto: u8) -> [u8; 30] {
+    let (a, b) = if (src.0, src.1) <= (dst.0, dst.1) { (src, dst) } else { (dst, src) };
+    let mut text = Vec::with_capacity(48);
+    text.extend_from_slice(&[0, 0]);
+    for ip in [a.0, b.0] {
+        match ip {
+            IpAddr::V4(v4) => text.extend_from_slice(&v4.octets()),
+            IpAddr::V6(v6) => text.extend_from_slice(&v6.octets()),
+        }
+    }
+    text.extend_from_slice(&[proto, 0]);
+    text.extend_from_slice(&a.1.to_be_bytes());
+    text.extend_from_slice(&b.1.to_be_bytes());
+    base64_of_digest(sha1_block(&text))
+}
+
+/// SHA-1 of a message of at most 55 bytes: one block.
+fn sha1_block(message: &[u8]) -> [u32; 5] {
+    let mut block = [0u8; 64];
+    for (to, from) in block.iter_mut().zip(message.iter().chain([&0x80]).take(56)) {
+        *to = *from;
+    }
+    if let Some(len) = block.last_chunk_mut::<8>() {
+        *len = (message.len() as u64).wrapping_mul(8).to_be_bytes();
+    }
+    let mut w = [0u32; 80];
+    for (to, from) in w.iter_mut().zip(block.as_chunks::<4>().0) {
+        *to = u32::from_be_bytes(*from);
+    }
+    for i in 16..80usize {
+        let at = |back: usize| w.get(i.wrapping_sub(back)).copied().unwrap_or(0);
+        let next = (at(3) ^ at(8) ^ at(14) ^ at(16)).rotate_left(1);
+        if let Some(to) = w.get_mut(i) {
+            *to = next;
+        }
+    }
+    let start: [u32; 5] = [0x6745_2301, 0xefcd_ab89, 0x98ba_dcfe, 0x1032_5476, 0xc3d2_e1f0];
+    let [mut a, mut b, mut c, mut d, mut e] = start;
+    for (i, word) in w.iter().enumerate() {
+        let (f, k) = match i {
+            0..20 => ((b & c) | (!b & d), 0x5a82_7999),
+            20..40 => (b ^ c ^ d, 0x6ed9_eba1),
+            40..60 => ((b & c) | (b & d) | (c & d), 0x8f1b_bcdc),
+            _ => (b ^ c ^ d, 0xca62_c1d6u32),
+        };
+        let t = a.rotate_left(5).wrapping_add(f).wrapping_add(e).wrapping_add(k).wrapping_add(*word);
+        (e, d, c, b, a) = (d, c, b.rotate_left(30), a, t);
+    }
+    let [h0, h1, h2, h3, h4] = start;
+    [h0.wrapping_add(a), h1.wrapping_add(b), h2.wrapping_add(c), h3.wrapping_add(d), h4.wrapping_add(e)]
+}
+
+/// `1:` and 28 base64 characters of the 20 bytes.
+fn base64_of_digest(digest: [u32; 5]) -> [u8; 30] {
+    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let letter = |six: u32| ALPHABET.get((six & 63) as usize).copied().unwrap_or(b'=');
+    let mut bytes = [0u8; 21];
+    for (to, from) in bytes.as_chunks_mut::<4>().0.iter_mut().zip(digest) {
+        *to = from.to_be_bytes();
+    }
+    let mut out = [b'='; 30];
+    if let Some((prefix, rest)) = out.split_first_chunk_mut::<2>() {
+        *prefix = *b"1:";
+        for (to, [a, b, c]) in rest.as_chunks_mut::<4>().0.iter_mut().zip(bytes.as_chunks::<3>().0) {
+            let n = u32::from_be_bytes([0, *a, *b, *c]);
+            *to = [letter(n >> 18), letter(n >> 12), letter(n >> 6), letter(n)];
+        }
+    }
+    if let Some(last) = out.last_mut() {
+        *last = b'='; // 20 bytes fill 27 characters; the 28th is padding
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn id(src: &str, sport: u16, dst: &str, dport: u16, proto: u8) -> String {
+        let id = community_id((src.parse().unwrap(), sport), (dst.parse().unwrap(), dport), proto);
+        String::from_utf8(id.to_vec()).unwrap()
+    }
+
+    #[test]
+    fn the_published_examples_hold() {
+        // baseline of the specification's repository
+        assert_eq!(id("128.232.110.120", 34855, "66.35.250.204", 80, 6), "1:LQU9qZlK+B5F3KDmev6m5PMibrg=");
+        assert_eq!(id("66.35.250.204", 80, "128.232.110.120", 34855, 6), "1:LQU9qZlK+B5F3KDmev6m5PMibrg=");
+        assert_eq!(id("192.168.1.52", 54585, "8.8.8.8", 53, 17), "1:d/FP5EW3wiY1vCndhwleRRKHowQ=");
+    }
+}

@@ -1,0 +1,516 @@
+//! The application side of one flow: who speaks, the parser, and what it has not consumed yet.
+
+use crate::buffer::Buffer;
+use crate::core::Core;
+use base::{Direction, Mark};
+use proto::{
+    AnySession, Candidates, Cx, Finished, Identity, MarkSpan, Parser, Progress, ProtoId, Transport, identify,
+};
+use std::net::IpAddr;
+
+/// What the engine keeps with a flow: two words, whatever a conversation weighs.
+#[derive(Debug, Default)]
+pub(crate) enum Talk {
+    /// No bytes came yet.
+    #[default]
+    Silent,
+    /// A parser is at work, or is being sought.
+    Open(Box<Conversation>),
+    /// Nothing more is looked at; it was this protocol, if any was found.
+    Closed(Option<ProtoId>),
+}
+
+impl Talk {
+    /// What was recognised, if anything.
+    pub(crate) fn app(&self) -> Option<ProtoId> {
+        match self {
+            Talk::Silent => None,
+            Talk::Open(c) => c.app(),
+            Talk::Closed(id) => *id,
+        }
+    }
+}
+
+/// Who speaks.
+#[derive(Debug)]
+enum Speaker {
+    /// Not found out yet; bytes wait in the buffers.
+    Sought,
+    /// This one.
+    Found(AnySession),
+}
+
+/// The parser of a flow and the streams in front of it.
+#[derive(Debug)]
+pub(crate) struct Conversation {
+    speaker: Speaker,
+    buffers: [Buffer; 2],
+    ended: [bool; 2],
+    transport: Transport,
+    /// Sessions begun on this flow.
+    sessions: u32,
+    /// Of those, finished.
+    finished: u32,
+    /// Times that the search began anew.
+    searches: u8,
+    /// A guess that was taken back.
+    except: Option<ProtoId>,
+    /// The beginning of the stream was not seen.
+    midstream: bool,
+    /// A finished transaction that waits for the ACK of its answer, to tell the network delay.
+    pub(crate) held: Option<Box<Finished>>,
+    /// Bytes of heap that were told to the budget.
+    pub(crate) accounted: usize,
+    /// Made when the first record needs it.
+    pub(crate) community: Option<[u8; 30]>,
+}
+
+/// What the flow is to its conversation.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Facts {
+    pub(crate) ports: [u16; 2],
+    pub(crate) server: (IpAddr, u16),
+    pub(crate) client: (IpAddr, u16),
+    pub(crate) turnable: bool,
+    pub(crate) hash: u64,
+    pub(crate) midstream: bool,
+}
+
+/// What the conversation wants done with its flow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Wish {
+    /// Go on.
+    Go,
+    /// The initiator is the other end.
+    Turn,
+    /// No more bytes are wanted.
+    Close,
+}
+
+/// Bytes of each direction that a protocol must be recognised by.
+const HEAD: usize = 4096;
+/// Searches on one flow: a stream joined in the middle of a message is tried again with later
+/// packets, but not for ever.
+const SEARCHES: u8 = 48;
+
+/// Why the parser stopped taking bytes.
+enum Stop {
+    /// It needs more.
+    Dry,
+    Done,
+    Upgrade,
+    Lost,
+}
+
+impl Conversation {
+    pub(crate) fn new(transport: Transport, midstream: bool) -> Conversation {
+        Conversation {
+            speaker: Speaker::Sought,
+            buffers: [Buffer::default(), Buffer::default()],
+            ended: [false; 2],
+            transport,
+            sessions: 0,
+            finished: 0,
+            searches: 0,
+            except: None,
+            midstream,
+            held: None,
+            accounted: 0,
+            community: None,
+        }
+    }
+
+    pub(crate) fn app(&self) -> Option<ProtoId> {
+        match &self.speaker {
+            Speaker::Found(s) => Some(s.id()),
+            Speaker::Sought => None,
+        }
+    }
+
+    pub(crate) fn transport(&self) -> Transport {
+        self.transport
+    }
+
+    /// Heap held by streams and parser.
+    pub(crate) fn heap(&self) -> usize {
+        let [a, b] = &self.buffers;
+        let parser = match &self.speaker {
+            Speaker::Found(s) => s.held(),
+            Speaker::Sought => 0,
+        };
+        let held = self.held.as_ref().map_or(0, |f| f.record.heap());
+        a.held().saturating_add(b.held()).saturating_add(parser).saturating_add(held)
+    }
+
+    fn buffer(&mut self, dir: Direction) -> &mut Buffer {
+        let [up, down] = &mut self.buffers;
+        match dir {
+            Direction::ToServer => up,
+            Direction::ToClient => down,
+        }
+    }
+
+    /// Bytes in order, or one datagram. Finished transactions are in `core.done` afterwards.
+    pub(crate) fn data(
+        &mut self,
+        core: &mut Core,
+        facts: &Facts,
+        dir: Direction,
+        mark: &Mark,
+        bytes: &[u8],
+    ) -> Wish {
+        match (&self.speaker, self.transport) {
+            (Speaker::Found(_), _) => self.talk(core, facts, dir, mark, bytes),
+            (Speaker::Sought, Transport::Udp) => self.seek_datagram(core, facts, dir, mark, bytes),
+            (Speaker::Sought, Transport::Tcp) => {
+                // Most streams are recognised by their first packet: no copy then.
+                if self.buffers.iter().all(Buffer::is_empty)
+                    && let Identity::Is { id, turned: false } =
+                        self.recognise(core, facts, only(dir, bytes), facts.turnable)
+                {
+                    core.learn(facts.server, id);
+                    self.begin(core, id);
+                    return self.talk(core, facts, dir, mark, bytes);
+                }
+                self.buffer(dir).push(bytes, mark);
+                self.seek(core, facts)
+            }
+        }
+    }
+
+    /// Asks the registry, unless the configuration says what this is.
+    fn recognise(&self, core: &Core, facts: &Facts, heads: [&[u8]; 2], turnable: bool) -> Identity {
+        if let Some(id) = core.pinned(facts) {
+            return Identity::Is { id, turned: false };
+        }
+        identify(&Candidates {
+            transport: self.transport,
+            heads,
+            ports: facts.ports,
+            turnable,
+            learned: core.learned(facts.server),
+            except: self.except,
+        })
+    }
+
+    /// Bytes that will never come.
+    pub(crate) fn gap(
+        &mut self,
+        core: &mut Core,
+        facts: &Facts,
+        dir: Direction,
+        mark: &Mark,
+        n: u64,
+    ) -> Wish {
+        self.buffer(dir).clear();
+        let before = core.done.len();
+        match &mut self.speaker {
+            Speaker::Sought => self.midstream = true,
+            Speaker::Found(session) => {
+                let mut cx = core.context(facts, mark, &[], 0, &mut self.sessions);
+                session.gap(&mut cx, dir, n);
+            }
+        }
+        self.tally(core, before);
+        Wish::Go
+    }
+
+    /// A direction has ended; after both the conversation has.
+    pub(crate) fn end(&mut self, core: &mut Core, facts: &Facts, dir: Direction, mark: &Mark) -> Wish {
+        if let Some(ended) = self.ended.get_mut(dir.index()) {
+            if *ended {
+                return Wish::Go;
+            }
+            *ended = true;
+        }
+        if let Speaker::Found(session) = &mut self.speaker {
+            let mut cx = core.context(facts, mark, &[], 0, &mut self.sessions);
+            session.end(&mut cx, dir);
+        }
+        if self.ended == [true; 2] { Wish::Close } else { Wish::Go }
+    }
+
+    /// Ends what has not ended.
+    pub(crate) fn end_all(&mut self, core: &mut Core, facts: &Facts, mark: &Mark) {
+        for dir in Direction::BOTH {
+            self.end(core, facts, dir, mark);
+        }
+    }
+
+    fn tally(&mut self, core: &Core, before: usize) {
+        let new = core.done.len().saturating_sub(before);
+        self.finished = self.finished.saturating_add(u32::try_from(new).unwrap_or(u32::MAX));
+    }
+
+    /// Gives bytes to the parser, straight from the packet when nothing waits.
+    fn talk(&mut self, core: &mut Core, facts: &Facts, dir: Direction, mark: &Mark, bytes: &[u8]) -> Wish {
+        let before = core.done.len();
+        let waiting = !self.buffer(dir).is_empty();
+        let stop = if waiting && self.transport == Transport::Tcp {
+            let buffer = self.buffer(dir);
+            buffer.push(bytes, mark);
+            if buffer.len() < buffer.need {
+                return Wish::Go;
+            }
+            let mut taken = std::mem::take(buffer);
+            let (used, need, stop) =
+                self.drive(core, facts, dir, mark, taken.bytes(), taken.spans(), taken.base());
+            taken.consume(used);
+            taken.need = need;
+            *self.buffer(dir) = taken;
+            stop
+        } else {
+            let span = [MarkSpan { end: bytes.len(), mark: *mark }];
+            let (used, need, stop) = self.drive(core, facts, dir, mark, bytes, &span, 0);
+            if self.transport == Transport::Tcp && matches!(stop, Stop::Dry | Stop::Upgrade | Stop::Lost) {
+                let buffer = self.buffer(dir);
+                buffer.push(bytes.get(used..).unwrap_or_default(), mark);
+                buffer.need = need;
+            }
+            stop
+        };
+        self.tally(core, before);
+        match stop {
+            Stop::Dry => Wish::Go,
+            Stop::Done => {
+                self.end_session(core, facts, mark);
+                Wish::Close
+            }
+            Stop::Upgrade => {
+                self.end_session(core, facts, mark);
+                self.midstream = false;
+                self.search_again(core, facts, None)
+            }
+            Stop::Lost => self.take_back(core, facts, mark),
+        }
+    }
+
+    /// Calls the parser until it wants no more of `bytes`: (consumed, needed, why it stopped).
+    fn drive(
+        &mut self,
+        core: &mut Core,
+        facts: &Facts,
+        dir: Direction,
+        mark: &Mark,
+        bytes: &[u8],
+        spans: &[MarkSpan],
+        base: usize,
+    ) -> (usize, usize, Stop) {
+        let Speaker::Found(session) = &mut self.speaker else { return (0, 0, Stop::Dry) };
+        let limit = core.limits().stream;
+        let mut used = 0usize;
+        loop {
+            let rest = bytes.get(used..).unwrap_or_default();
+            if rest.is_empty() {
+                return (used, 0, Stop::Dry);
+            }
+            let mut cx = core.context(facts, mark, spans, base.saturating_add(used), &mut self.sessions);
+            let progress = session.data(&mut cx, dir, rest);
+            match progress {
+                Progress::Consumed(n) if n > 0 => used = used.saturating_add(n.min(rest.len())),
+                // Consuming nothing is asking for more.
+                Progress::Consumed(_) => return (used, rest.len().saturating_add(1), Stop::Dry),
+                Progress::Need(n) if n <= limit => {
+                    return (used, n.max(rest.len().saturating_add(1)), Stop::Dry);
+                }
+                Progress::Need(_) => {
+                    core.account.streams.count("message-too-long");
+                    return (used, 0, Stop::Lost);
+                }
+                Progress::Done => return (used, 0, Stop::Done),
+                Progress::Upgrade(n) => {
+                    return (used.saturating_add(n).min(bytes.len()), 0, Stop::Upgrade);
+                }
+                Progress::Lost => return (used, 0, Stop::Lost),
+            }
+            if self.transport == Transport::Udp {
+                return (bytes.len(), 0, Stop::Dry);
+            }
+        }
+    }
+
+    /// Lets the parser report what is pending, and parts with it.
+    fn end_session(&mut self, core: &mut Core, facts: &Facts, mark: &Mark) {
+        if let Speaker::Found(mut session) = std::mem::replace(&mut self.speaker, Speaker::Sought) {
+            core.last_app = Some(session.id());
+            for dir in Direction::BOTH {
+                if self.ended.get(dir.index()) == Some(&false) {
+                    let mut cx = core.context(facts, mark, &[], 0, &mut self.sessions);
+                    session.end(&mut cx, dir);
+                }
+            }
+        }
+    }
+
+    /// The parser says that this is not its protocol.
+    fn take_back(&mut self, core: &mut Core, facts: &Facts, mark: &Mark) -> Wish {
+        let id = self.app();
+        if self.finished > 0 {
+            // It was the protocol, and something went wrong: look for its next beginning.
+            core.account.streams.count("resynchronised");
+            self.end_session(core, facts, mark);
+            self.midstream = true;
+            return self.search_again(core, facts, None);
+        }
+        core.account.streams.count("guess-taken-back");
+        self.speaker = Speaker::Sought;
+        self.search_again(core, facts, id)
+    }
+
+    fn search_again(&mut self, core: &mut Core, facts: &Facts, except: Option<ProtoId>) -> Wish {
+        self.except = except;
+        self.seek(core, facts)
+    }
+
+    /// Tries to find out who speaks, from the first bytes of both directions.
+    fn seek(&mut self, core: &mut Core, facts: &Facts) -> Wish {
+        let [up, down] = &self.buffers;
+        if up.is_empty() && down.is_empty() {
+            return Wish::Go;
+        }
+        let head = |b: &'_ Buffer| b.len().min(HEAD);
+        let heads = [
+            up.bytes().get(..head(up)).unwrap_or_default(),
+            down.bytes().get(..head(down)).unwrap_or_default(),
+        ];
+        let full = up.len() >= HEAD || down.len() >= HEAD;
+        let found = self.recognise(core, facts, heads, facts.turnable);
+        match found {
+            Identity::Is { id, turned } => {
+                if turned {
+                    self.buffers.reverse();
+                    self.ended.reverse();
+                    self.begin(core, id);
+                    // The flow turns first; the buffered bytes are given on the next call.
+                    return Wish::Turn;
+                }
+                core.learn(facts.server, id);
+                self.begin(core, id);
+                self.replay(core, facts)
+            }
+            Identity::More if !full => Wish::Go,
+            Identity::More | Identity::Unknown => self.unknown(core),
+        }
+    }
+
+    /// Nobody knows these bytes: forget them, and try later ones if the beginning was missed.
+    fn unknown(&mut self, core: &mut Core) -> Wish {
+        for b in &mut self.buffers {
+            b.clear();
+        }
+        self.searches = self.searches.saturating_add(1);
+        if self.midstream && self.searches < SEARCHES {
+            return Wish::Go;
+        }
+        core.account.streams.count("unknown");
+        Wish::Close
+    }
+
+    fn begin(&mut self, core: &mut Core, id: ProtoId) {
+        self.speaker = Speaker::Found(AnySession::new(id, self.transport));
+        core.last_app = Some(id);
+    }
+
+    /// Gives the parser what came while it was sought, packet by packet in the order of arrival.
+    pub(crate) fn replay(&mut self, core: &mut Core, facts: &Facts) -> Wish {
+        let [up, down] = std::mem::take(&mut self.buffers);
+        let mut waiting = [up, down];
+        loop {
+            let order = |b: &Buffer| b.first_mark().map(|m| (m.bytes, m.time));
+            let [up, down] = &waiting;
+            let dir = match (order(up), order(down)) {
+                (None, None) => return Wish::Go,
+                (Some(a), Some(b)) if b < a => Direction::ToClient,
+                (Some(_), _) => Direction::ToServer,
+                (None, Some(_)) => Direction::ToClient,
+            };
+            let Some(next) = waiting.get_mut(dir.index()).and_then(Buffer::take_span) else {
+                return Wish::Go;
+            };
+            let (mark, bytes) = next;
+            let wish = match &self.speaker {
+                Speaker::Found(_) => self.talk(core, facts, dir, &mark, &bytes),
+                Speaker::Sought => {
+                    self.buffer(dir).push(&bytes, &mark);
+                    self.seek(core, facts)
+                }
+            };
+            if wish == Wish::Close {
+                return wish;
+            }
+            if wish == Wish::Turn {
+                // What still waits belongs behind what was just put back.
+                waiting.reverse();
+                for (d, rest) in Direction::BOTH.into_iter().zip(&mut waiting) {
+                    while let Some((mark, bytes)) = rest.take_span() {
+                        self.buffer(d).push(&bytes, &mark);
+                    }
+                }
+                return wish;
+            }
+        }
+    }
+
+    /// A datagram shows at once whose it is.
+    fn seek_datagram(
+        &mut self,
+        core: &mut Core,
+        facts: &Facts,
+        dir: Direction,
+        mark: &Mark,
+        bytes: &[u8],
+    ) -> Wish {
+        let found = self.recognise(core, facts, only(dir, bytes), true);
+        match found {
+            Identity::Is { id, turned } => {
+                self.begin(core, id);
+                if turned {
+                    self.buffer(dir.flip()).push(bytes, mark);
+                    return Wish::Turn;
+                }
+                self.talk(core, facts, dir, mark, bytes)
+            }
+            Identity::More | Identity::Unknown => {
+                self.searches = self.searches.saturating_add(1);
+                /// Datagrams looked at before a pair is left alone.
+                const DATAGRAMS: u8 = 4;
+                if self.searches < DATAGRAMS { Wish::Go } else { Wish::Close }
+            }
+        }
+    }
+}
+
+/// Heads of which only one direction has bytes.
+fn only(dir: Direction, bytes: &[u8]) -> [&[u8]; 2] {
+    match dir {
+        Direction::ToServer => [bytes, &[]],
+        Direction::ToClient => [&[], bytes],
+    }
+}
+
+/// The context of one call of a parser.
+impl Core {
+    pub(crate) fn context<'a>(
+        &'a mut self,
+        facts: &Facts,
+        now: &Mark,
+        spans: &'a [MarkSpan],
+        base: usize,
+        sessions: &'a mut u32,
+    ) -> Cx<'a> {
+        Cx {
+            limits: &self.config.limits,
+            spans,
+            base,
+            ports: facts.ports,
+            now: *now,
+            flow_hash: facts.hash,
+            sessions,
+            pool: &mut self.pool,
+            done: &mut self.done,
+            anomalies: &mut self.anomalies,
+            sampled_out: &mut self.account.sampled_out,
+            midstream: facts.midstream,
+        }
+    }
+}

@@ -1,0 +1,282 @@
+//! What all flows of an engine share: configuration, pools, counters; and what the flow table's
+//! events become.
+
+use crate::account::Account;
+use crate::config::{Config, Content};
+use crate::conversation::{Conversation, Facts, Talk, Wish};
+use crate::engine::Output;
+use crate::{head, report};
+use base::{Direction, FastMap, Mark, Timestamp, ip_proto};
+use flow::{End, Events, Flow};
+use proto::{Anomaly, Finished, Limits, Pool, ProtoId, Transport};
+use record::{Quality, Record};
+use std::net::IpAddr;
+
+/// An interface: the fields CARD and CARD_IP.
+#[derive(Clone, Debug)]
+pub(crate) struct Card {
+    pub(crate) name: String,
+    pub(crate) ip: Option<IpAddr>,
+}
+
+/// Shared by all flows of an engine.
+pub(crate) struct Core {
+    pub(crate) config: Config,
+    pub(crate) account: Account,
+    pub(crate) pool: Pool,
+    /// Transactions that the parser finished in its last call.
+    pub(crate) done: Vec<Finished>,
+    pub(crate) anomalies: Vec<Anomaly>,
+    /// The protocol of the parser that spoke last, also when it was parted with.
+    pub(crate) last_app: Option<ProtoId>,
+    /// Bytes held by all conversations.
+    pub(crate) held: usize,
+    pub(crate) cards: FastMap<u32, Card>,
+    /// What servers were found to speak: tried first there.
+    servers: FastMap<(IpAddr, u16), ProtoId>,
+    /// Used again for each record.
+    head: Record,
+    body: Record,
+    ignored: u64,
+}
+
+/// Servers remembered: a hint that may be forgotten.
+const SERVERS: usize = 4096;
+
+impl Core {
+    pub(crate) fn new(config: Config) -> Core {
+        let seed = config.flow.seed;
+        let ignored = config.ignore.iter().fold(0u64, |set, id| set | 1u64.wrapping_shl(*id as u32));
+        Core {
+            config,
+            account: Account::default(),
+            pool: Pool::default(),
+            done: Vec::new(),
+            anomalies: Vec::new(),
+            last_app: None,
+            held: 0,
+            cards: FastMap::with_hasher(seed),
+            servers: FastMap::with_hasher(seed),
+            head: Record::default(),
+            body: Record::default(),
+            ignored,
+        }
+    }
+
+    pub(crate) fn limits(&self) -> &Limits {
+        &self.config.limits
+    }
+
+    pub(crate) fn learned(&self, server: (IpAddr, u16)) -> Option<ProtoId> {
+        self.servers.get(&server).copied()
+    }
+
+    pub(crate) fn learn(&mut self, server: (IpAddr, u16), id: ProtoId) {
+        if self.servers.get(&server) == Some(&id) {
+            return;
+        }
+        if self.servers.len() >= SERVERS {
+            self.servers.clear();
+        }
+        self.servers.insert(server, id);
+    }
+
+    /// What the configuration says that these ends speak.
+    pub(crate) fn pinned(&self, facts: &Facts) -> Option<ProtoId> {
+        let pin = self.config.pin.as_ref()?;
+        pin.ends.matches(facts.client, facts.server).then_some(pin.proto)
+    }
+
+    fn is_ignored(&self, id: ProtoId) -> bool {
+        self.ignored & 1u64.wrapping_shl(id as u32) != 0
+    }
+
+    /// Tells one finished transaction, with the state of its flow now.
+    fn tell<O: Output>(
+        &mut self,
+        out: &mut O,
+        flow: &Flow<Talk>,
+        talk: &mut Conversation,
+        mut t: Finished,
+        now: &Mark,
+    ) {
+        let Some(id) = talk.app().or(self.last_app) else { return };
+        self.account.session(id as usize);
+        if t.answering.is_none() {
+            self.account.unpaired = self.account.unpaired.saturating_add(1);
+        }
+        if flow.is_cut() {
+            t.quality = t.quality.with(Quality::TRUNCATED);
+        }
+        if !self.is_ignored(id) {
+            let community = talk.community.get_or_insert_with(|| head::community(flow));
+            head::session(&mut self.head, flow, self.cards.get(&flow.ifindex()), community, id, &t, now);
+            head::delays(&mut t, id);
+            if let Some(r) = &self.config.redactor {
+                r.apply(&mut t.record);
+            }
+            self.account.records = self.account.records.saturating_add(1);
+            out.record(&self.head, &t.record);
+        }
+        self.pool.give(t.record);
+    }
+}
+
+/// The core and where its records go, as the flow table sees them.
+pub(crate) struct Tap<'a, O> {
+    pub(crate) core: &'a mut Core,
+    pub(crate) out: &'a mut O,
+}
+
+fn facts(flow: &Flow<Talk>) -> Facts {
+    let (client, server) = flow.ends();
+    Facts {
+        ports: [client.1, server.1],
+        client,
+        server,
+        turnable: flow.is_turnable(),
+        hash: flow.hash(),
+        midstream: flow.is_midstream(),
+    }
+}
+
+impl<O: Output> Tap<'_, O> {
+    /// Works on the conversation of a flow, then sees to what came of it.
+    fn with(
+        &mut self,
+        flow: &mut Flow<Talk>,
+        mark: &Mark,
+        work: impl FnOnce(&mut Core, &mut Conversation, &Facts) -> Wish,
+    ) {
+        let Talk::Open(mut talk) = std::mem::take(&mut flow.user) else { return };
+        let mut wish = work(self.core, &mut talk, &facts(flow));
+        if wish == Wish::Turn {
+            flow.turn();
+            wish = talk.replay(self.core, &facts(flow));
+            // A second turn would be a contradiction: let it rest.
+            if wish == Wish::Turn {
+                wish = Wish::Close;
+            }
+        }
+        self.settle(flow, talk, mark, wish);
+    }
+
+    /// Holds or tells what was finished, keeps the budget, closes what wants to be closed.
+    fn settle(&mut self, flow: &mut Flow<Talk>, mut talk: Box<Conversation>, mark: &Mark, mut wish: Wish) {
+        let app = talk.app().or(self.core.last_app);
+        if !self.core.anomalies.is_empty() {
+            for a in self.core.anomalies.drain(..) {
+                self.core.account.anomalies.count(a);
+            }
+        }
+        if !self.core.done.is_empty() {
+            let mut done = std::mem::take(&mut self.core.done);
+            for f in done.drain(..) {
+                if let Some(earlier) = talk.held.take() {
+                    self.tell(flow, &mut talk, *earlier, mark);
+                }
+                if f.answering.is_some() && talk.transport() == Transport::Tcp && wish != Wish::Close {
+                    talk.held = Some(Box::new(f));
+                } else {
+                    self.tell(flow, &mut talk, f, mark);
+                }
+            }
+            self.core.done = done;
+        }
+        flow.watch_acks = talk.held.is_some();
+        let heap = talk.heap();
+        self.core.held = self.core.held.saturating_sub(talk.accounted).saturating_add(heap);
+        talk.accounted = heap;
+        if wish != Wish::Close && self.core.held > self.core.config.session_bytes && heap > 0 {
+            // Who asks for more when all is taken loses: the budget is a promise.
+            self.core.account.streams.count("given-up-for-room");
+            talk.end_all(self.core, &facts(flow), mark);
+            wish = Wish::Close;
+            for f in std::mem::take(&mut self.core.done) {
+                self.tell(flow, &mut talk, f, mark);
+            }
+        }
+        if wish == Wish::Close {
+            if let Some(f) = talk.held.take() {
+                self.tell(flow, &mut talk, *f, mark);
+            }
+            self.core.held = self.core.held.saturating_sub(talk.accounted);
+            flow.watch_acks = false;
+            flow.follow(false);
+            flow.user = Talk::Closed(app);
+        } else {
+            flow.user = Talk::Open(talk);
+        }
+    }
+
+    fn tell(&mut self, flow: &Flow<Talk>, talk: &mut Conversation, t: Finished, mark: &Mark) {
+        self.core.tell(self.out, flow, talk, t, mark);
+    }
+
+    /// The answer is acknowledged: its network delay is known.
+    fn release(&mut self, flow: &mut Flow<Talk>, mark: &Mark) {
+        flow.watch_acks = false;
+        let Talk::Open(mut talk) = std::mem::take(&mut flow.user) else { return };
+        if let Some(f) = talk.held.take() {
+            self.tell(flow, &mut talk, *f, mark);
+        }
+        flow.user = Talk::Open(talk);
+    }
+}
+
+impl<O: Output> Events<Flow<Talk>> for Tap<'_, O> {
+    fn data(&mut self, flow: &mut Flow<Talk>, dir: Direction, mark: &Mark, bytes: &[u8]) {
+        if let Talk::Silent = flow.user {
+            let transport = match flow.proto() {
+                ip_proto::TCP => Transport::Tcp,
+                _ => Transport::Udp,
+            };
+            flow.user = Talk::Open(Box::new(Conversation::new(transport, flow.is_midstream())));
+        }
+        self.with(flow, mark, |core, talk, facts| talk.data(core, facts, dir, mark, bytes));
+    }
+
+    fn gap(&mut self, flow: &mut Flow<Talk>, dir: Direction, mark: &Mark, len: u64) {
+        if let Talk::Silent = flow.user {
+            flow.user = Talk::Open(Box::new(Conversation::new(Transport::Tcp, true)));
+        }
+        self.with(flow, mark, |core, talk, facts| talk.gap(core, facts, dir, mark, len));
+    }
+
+    fn end(&mut self, flow: &mut Flow<Talk>, dir: Direction, mark: &Mark) {
+        self.with(flow, mark, |core, talk, facts| talk.end(core, facts, dir, mark));
+    }
+
+    fn acked(&mut self, flow: &mut Flow<Talk>, dir: Direction, mark: &Mark) {
+        if dir == Direction::ToClient {
+            self.release(flow, mark);
+        }
+    }
+
+    fn report(&mut self, flow: &mut Flow<Talk>, now: Timestamp, end: Option<End>) {
+        let mark = flow.mark();
+        if end.is_some() {
+            self.with(flow, &mark, |core, talk, facts| {
+                talk.end_all(core, facts, &mark);
+                Wish::Close
+            });
+        } else if flow.watch_acks {
+            self.release(flow, &mark);
+        }
+        let core = &mut *self.core;
+        if !report::is_wanted(core.config.l4, flow.proto()) {
+            return;
+        }
+        let app = flow.user.app();
+        let community = match &flow.user {
+            Talk::Open(c) => c.community,
+            _ => None,
+        };
+        let community = community.unwrap_or_else(|| head::community(flow));
+        head::flow(&mut core.head, flow, core.cards.get(&flow.ifindex()), &community, now);
+        core.body.reset(record::Kind::Flow);
+        report::body(&mut core.body, flow, end, app, core.config.flow_detail);
+        core.account.records = core.account.records.saturating_add(1);
+        self.out.record(&core.head, &core.body);
+    }
+}

@@ -1,0 +1,198 @@
+//! The engine: the whole chain behind three calls.
+
+use crate::account::Account;
+use crate::config::{Config, Content};
+use crate::conversation::Talk;
+use crate::core::{Card, Core, Tap};
+use base::{Frame, Timestamp};
+use decode::{Decap, Layer4, Malformed, Packet};
+use flow::{Arrival, Defrag, Fate, Table};
+use record::Record;
+use std::net::IpAddr;
+
+/// Where finished records go.
+pub trait Output {
+    /// One record: what all records share, and what its kind says. Both are used again
+    /// afterwards: encode or copy now.
+    fn record(&mut self, head: &Record, body: &Record);
+}
+
+impl<F: FnMut(&Record, &Record)> Output for F {
+    fn record(&mut self, head: &Record, body: &Record) {
+        self(head, body);
+    }
+}
+
+/// Frames in, records out. See the crate's page.
+pub struct Engine {
+    table: Table<Talk>,
+    defrag: Defrag,
+    core: Core,
+    decap: Decap,
+    now: Timestamp,
+}
+
+impl Engine {
+    /// A new engine, with nothing seen yet.
+    #[must_use]
+    pub fn new(config: Config) -> Engine {
+        let mut table = Table::new(config.flow);
+        table.set_follow_default(config.content != Content::Off);
+        Engine {
+            table,
+            defrag: Defrag::new(config.flow.seed, config.defrag_bytes),
+            decap: Decap { enabled: config.decap },
+            core: Core::new(config),
+            now: Timestamp::default(),
+        }
+    }
+
+    /// Tells the name and address of an interface: the fields CARD and CARD_IP.
+    pub fn set_interface(&mut self, ifindex: u32, name: &str, ip: Option<IpAddr>) {
+        /// Interfaces of one host; containers come and go, so the oldest knowledge goes too.
+        const CARDS: usize = 4096;
+        if self.core.cards.len() >= CARDS {
+            self.core.cards.clear();
+        }
+        self.core.cards.insert(ifindex, Card { name: name.to_owned(), ip });
+    }
+
+    /// True when the name of this interface was told.
+    #[must_use]
+    pub fn knows_interface(&self, ifindex: u32) -> bool {
+        self.core.cards.contains_key(&ifindex)
+    }
+
+    /// One captured frame.
+    pub fn frame(&mut self, frame: &Frame<'_>, out: &mut impl Output) {
+        self.core.account.seen = self.core.account.seen.saturating_add(1);
+        if frame.second_copy {
+            return self.core.account.filtered.count("loopback-copy");
+        }
+        if frame.time > self.now {
+            self.now = frame.time;
+        }
+        match decode::frame(frame, &self.decap) {
+            Ok(packet) => {
+                let tiny = u32::from(packet.ip_len <= TINY);
+                let at = Arrival {
+                    time: frame.time,
+                    wire_len: frame.wire_len,
+                    frames: 1,
+                    tiny,
+                    ifindex: frame.ifindex,
+                };
+                self.packet(&packet, &at, out);
+            }
+            Err(Malformed::NotIp) => {
+                let a = &mut self.core.account;
+                a.not_ip = a.not_ip.saturating_add(1);
+                a.parsed = a.parsed.saturating_add(1);
+            }
+            Err(Malformed::Bad(why) | Malformed::Cut(why)) => self.core.account.malformed.count(why),
+            Err(Malformed::TooDeep) => self.core.account.malformed.count("too-deep"),
+        }
+        let mut tap = Tap { core: &mut self.core, out };
+        self.table.advance(self.now, &mut tap);
+    }
+
+    fn packet(&mut self, packet: &Packet<'_>, at: &Arrival, out: &mut impl Output) {
+        if let Layer4::Fragment(_) = packet.l4 {
+            if let Some(why) = self.left_out(packet) {
+                return self.core.account.filtered.count(why);
+            }
+            self.core.account.parsed = self.core.account.parsed.saturating_add(1);
+            let Some(whole) = self.defrag.push(packet, at) else { return };
+            match decode::datagram(packet, whole.payload, &self.decap) {
+                Ok(inner) if !matches!(inner.l4, Layer4::Fragment(_)) => {
+                    let mut tap = Tap { core: &mut self.core, out };
+                    self.table.packet(&inner, &whole.arrival, &mut tap);
+                }
+                // Fragments within reassembled fragments: nobody sends that; counted, not followed.
+                Ok(_) => self.core.account.streams.count("fragment-in-fragment"),
+                Err(_) => self.core.account.streams.count("datagram-malformed"),
+            }
+            return;
+        }
+        if let Some(why) = self.left_out(packet) {
+            return self.core.account.filtered.count(why);
+        }
+        let mut tap = Tap { core: &mut self.core, out };
+        match self.table.packet(packet, at, &mut tap) {
+            Fate::Counted => self.core.account.parsed = self.core.account.parsed.saturating_add(1),
+            Fate::SecondCopy => self.core.account.filtered.count("other-interface-copy"),
+        }
+    }
+
+    /// `filter-net`, `drop` and the probe's own traffic.
+    fn left_out(&self, p: &Packet<'_>) -> Option<&'static str> {
+        let c = &self.core.config;
+        if c.keep.is_none() && c.drop.is_none() && c.own.is_none() {
+            return None;
+        }
+        let (sport, dport) = match p.l4 {
+            Layer4::Tcp(t) => (t.sport, t.dport),
+            Layer4::Udp { sport, dport } | Layer4::Sctp { sport, dport } => (sport, dport),
+            Layer4::Icmp(_) | Layer4::Fragment(_) | Layer4::Other => (0, 0),
+        };
+        let (src, dst) = ((p.src, sport), (p.dst, dport));
+        if c.own.as_ref().is_some_and(|n| n.matches(src, dst)) {
+            return Some("own");
+        }
+        if c.keep.as_ref().is_some_and(|n| !n.matches(src, dst)) {
+            return Some("filter-net");
+        }
+        if c.drop.as_ref().is_some_and(|n| n.matches(src, dst)) {
+            return Some("drop");
+        }
+        None
+    }
+
+    /// Time has come so far, with or without frames: intervals end and idle flows go.
+    pub fn advance(&mut self, now: Timestamp, out: &mut impl Output) {
+        if now > self.now {
+            self.now = now;
+        }
+        let mut tap = Tap { core: &mut self.core, out };
+        self.table.advance(self.now, &mut tap);
+    }
+
+    /// Ends every flow, with its record.
+    pub fn finish(&mut self, out: &mut impl Output) {
+        let mut tap = Tap { core: &mut self.core, out };
+        self.table.finish(self.now, &mut tap);
+    }
+
+    /// What became of everything so far.
+    #[must_use]
+    pub fn account(&self) -> &Account {
+        &self.core.account
+    }
+
+    /// The flow table's counters.
+    #[must_use]
+    pub fn flows(&self) -> &flow::Counters {
+        self.table.counters()
+    }
+
+    /// Flows in the table.
+    #[must_use]
+    pub fn flows_live(&self) -> usize {
+        self.table.len()
+    }
+
+    /// Heap held by flows, reassembly, fragments and sessions, in bytes.
+    #[must_use]
+    pub fn held(&self) -> usize {
+        self.table.held().saturating_add(self.core.held).saturating_add(self.defrag.held())
+    }
+
+    /// The time as the engine knows it.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.now
+    }
+}
+
+/// The largest IP datagram that counts as tiny.
+const TINY: u32 = 64;

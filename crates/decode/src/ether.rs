@@ -110,7 +110,11 @@ pub(crate) fn mpls<'a>(w: &mut Walk, mut data: &'a [u8]) -> Result<Packet<'a>, M
         }
     }
     w.mpls = w.mpls.saturating_add(labels);
-    if ip::plausible(w, data) {
+    // A MAC address may begin like IP: then the length decides, which is exact for IP but in
+    // frames that Ethernet has padded.
+    if let Some(len) = ip::claimed(w, data)
+        && (len == w.real(data) || !plausible(data))
+    {
         return ip::by_version(w, data);
     }
     // The control word of RFC 4385 begins with a zero nibble; so do many MAC addresses.

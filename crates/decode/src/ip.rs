@@ -11,6 +11,9 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 /// Extension headers of one packet. RFC 8200 section 4.1 orders seven; hosts may send more.
 pub(crate) const MAX_EXTENSIONS: usize = 16;
 
+/// The most that a length field can say.
+const MAX_FIELD: usize = 65_535;
+
 /// What the IP header says and layer 4 passes on.
 pub(crate) struct Ends {
     pub(crate) src: IpAddr,
@@ -29,20 +32,25 @@ pub(crate) fn by_version<'a>(w: &mut Walk, data: &'a [u8]) -> Result<Packet<'a>,
     }
 }
 
-/// True when an IP header seems to be here: version, header length, and a total length that
-/// has room in what carries it.
-pub(crate) fn plausible(w: &Walk, data: &[u8]) -> bool {
+/// The length that an IP header at this place would claim; `None` when there is none: version,
+/// header length or a length beyond what carries it say so.
+pub(crate) fn claimed(w: &Walk, data: &[u8]) -> Option<usize> {
     let real = w.real(data);
-    match *data {
-        [v, _, l0, l1, ..] if v >> 4 == 4 => {
-            let (header, total) = (usize::from(v & 15) << 2, usize::from(u16::from_be_bytes([l0, l1])));
-            header >= 20 && real >= header && (total == 0 || (header..=real).contains(&total))
-        }
-        [v, _, _, _, l0, l1, ..] if v >> 4 == 6 => {
-            real >= usize::from(u16::from_be_bytes([l0, l1])).saturating_add(40)
-        }
-        _ => false,
-    }
+    let field = |a, b| usize::from(u16::from_be_bytes([a, b]));
+    let (least, len) = match *data {
+        [v @ 0x45..=0x4f, _, l0, l1, ..] => (usize::from(v & 15) << 2, field(l0, l1)),
+        [0x60..=0x6f, _, _, _, 0, 0, ..] if real > MAX_FIELD => (40, 0),
+        [0x60..=0x6f, _, _, _, l0, l1, ..] => (40, field(l0, l1).saturating_add(40)),
+        _ => return None,
+    };
+    // Large send offload, see above.
+    let len = if len == 0 && real > MAX_FIELD { real } else { len };
+    (least..=real).contains(&len).then_some(len)
+}
+
+/// True when an IP header seems to be here.
+pub(crate) fn plausible(w: &Walk, data: &[u8]) -> bool {
+    claimed(w, data).is_some()
 }
 
 /// An IPv4 packet.

@@ -840,7 +840,7 @@ fn arbitrary_and_mutated_bytes_hold_the_invariants() {
                     _ => [0, 1, 4, 8, 0x40, 0x7f, 0x80, 0xff][(random(&mut s) % 8) as usize],
                 };
             }
-            if random(&mut s) % 3 == 0 {
+            if random(&mut s).is_multiple_of(3) {
                 f.truncate(2 + (random(&mut s) as usize) % (f.len() - 2));
             }
             fuzz_frame(&f);

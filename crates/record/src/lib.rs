@@ -14,14 +14,24 @@ mod kind;
 pub mod kinds;
 mod quality;
 mod record;
+mod redact;
+mod reference;
 #[cfg(test)]
 mod testing;
 mod zone;
 
 pub use field::{Field, Type};
-pub use format::{Format, Identity, Writer};
+#[doc(hidden)]
+pub use format::fuzz_json;
+pub use format::{Format, Identity, Readable, Writer};
 pub use kind::Kind;
 pub use kinds as f;
 pub use quality::Quality;
 pub use record::{Entry, Record, Value};
+pub use redact::Redactor;
+#[doc(hidden)]
+pub use redact::fuzz_redact;
+pub use reference::reference_markdown;
 pub use zone::Zone;
+#[doc(hidden)]
+pub use zone::fuzz_zone;

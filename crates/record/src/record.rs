@@ -1,5 +1,6 @@
 //! A record: a kind and its fields, in one allocation for the fields and one for all text.
 
+use crate::redact::Span;
 use crate::{Field, Kind};
 use base::{MacAddr, Timestamp};
 use std::net::IpAddr;
@@ -128,6 +129,27 @@ impl Record {
     /// Puts in a delay in nanoseconds.
     pub fn nanos(&mut self, field: &'static Field, ns: u64) {
         self.put(field, Value::Nanos(ns));
+    }
+
+    /// Replaces parts of the text of entry `i`; `spans` are ascending and lie inside it. The new text
+    /// is put behind all others, the old one is wiped.
+    pub(crate) fn rewrite(&mut self, i: usize, spans: &[Span]) {
+        let Some(Entry { value: Value::Text(at, len), .. }) = self.entries.get_mut(i) else { return };
+        let (old, new) = (*at as usize, self.text.len());
+        let mut from = old;
+        let end = old.saturating_add(*len as usize);
+        for span in spans {
+            let until = old.saturating_add(span.from).clamp(from, end);
+            self.text.extend_from_within(from..until);
+            self.text.extend_from_slice(span.with);
+            from = old.saturating_add(span.to).clamp(until, end);
+        }
+        self.text.extend_from_within(from..end);
+        *at = new as u32;
+        *len = self.text.len().saturating_sub(new) as u32;
+        if let Some(old) = self.text.get_mut(old..end) {
+            old.fill(0);
+        }
     }
 
     /// The value of a field.

@@ -97,6 +97,46 @@ fn escape_run<'a, const HIGH: bool>(out: &mut Vec<u8>, text: &'a [u8]) -> &'a [u
     }
 }
 
+/// Appends text for a terminal: every control character (C0, C1 and DEL) becomes a dot.
+pub(crate) fn printable(out: &mut Vec<u8>, text: &[u8]) {
+    for chunk in text.utf8_chunks() {
+        for c in chunk.valid().chars() {
+            let c = if c.is_control() { '.' } else { c };
+            out.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes());
+        }
+        if !chunk.invalid().is_empty() {
+            out.extend_from_slice("\u{fffd}".as_bytes());
+        }
+    }
+}
+
+/// For fuzzing: any bytes as a JSON string, read back.
+#[doc(hidden)]
+pub fn fuzz_json(data: &[u8]) {
+    let mut out = Vec::new();
+    string(&mut out, data);
+    let text = std::str::from_utf8(&out).unwrap_or_default();
+    let mut chars = text.strip_prefix('"').and_then(|t| t.strip_suffix('"')).unwrap_or_default().chars();
+    let mut back = String::new();
+    while let Some(c) = chars.next() {
+        assert!(c >= ' ' && c != '"', "unescaped");
+        back.push(match c {
+            '\\' => match chars.next() {
+                Some('n') => '\n',
+                Some('r') => '\r',
+                Some('t') => '\t',
+                Some('u') => {
+                    let code = chars.by_ref().take(4).try_fold(0, |n, c| Some(n << 4 | c.to_digit(16)?));
+                    code.and_then(char::from_u32).unwrap_or('\u{fffd}')
+                }
+                other => other.unwrap_or('\u{fffd}'),
+            },
+            c => c,
+        });
+    }
+    assert_eq!(back, String::from_utf8_lossy(data), "what was written is read");
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -105,6 +145,7 @@ mod tests {
     fn check(text: &[u8]) {
         let mut out = Vec::new();
         string(&mut out, text);
+        fuzz_json(text);
         let back: String = serde_json::from_slice(&out).unwrap();
         assert_eq!(back, String::from_utf8_lossy(text));
         assert!(out.iter().all(|b| *b >= 0x20));

@@ -7,11 +7,14 @@
 mod clock;
 pub(crate) mod digits;
 pub(crate) mod json;
+mod readable;
 mod summary;
 
 use crate::{Entry, Field, Kind, Record, Type, Value, Zone, f};
 use base::Timestamp;
 use clock::Clock;
+pub use json::fuzz_json;
+pub use readable::Readable;
 use std::net::IpAddr;
 
 /// How records are written.

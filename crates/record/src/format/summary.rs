@@ -43,6 +43,22 @@ parts! {
 pub(crate) fn summary(head: &Record, body: &Record, out: &mut Vec<u8>) {
     let start = out.len();
     out.extend_from_slice(body.kind().name().as_bytes());
+    out.push(b' ');
+    let bare = out.len();
+    parts_of(head, body, out);
+    if out.len() == bare {
+        out.pop();
+    }
+    for b in out.iter_mut().skip(start) {
+        if *b < 0x20 || *b == 0x7f {
+            *b = b' ';
+        }
+    }
+}
+
+/// Appends the pieces, a blank between them, as they are.
+pub(crate) fn parts_of(head: &Record, body: &Record, out: &mut Vec<u8>) {
+    let start = out.len();
     for (before, field, after) in parts(body.kind()) {
         let (record, value) = match (body.get(field), head.get(field)) {
             (Some(v), _) => (body, v),
@@ -50,7 +66,9 @@ pub(crate) fn summary(head: &Record, body: &Record, out: &mut Vec<u8>) {
             (None, None) => continue,
         };
         let mark = out.len();
-        out.push(b' ');
+        if mark > start {
+            out.push(b' ');
+        }
         out.extend_from_slice(before.as_bytes());
         let bare = out.len();
         plain_value(out, record, value);
@@ -59,11 +77,6 @@ pub(crate) fn summary(head: &Record, body: &Record, out: &mut Vec<u8>) {
             continue;
         }
         out.extend_from_slice(after.as_bytes());
-    }
-    for b in out.iter_mut().skip(start) {
-        if *b < 0x20 || *b == 0x7f {
-            *b = b' ';
-        }
     }
 }
 

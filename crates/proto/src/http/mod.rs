@@ -1,32 +1,92 @@
-//! To be written.
+//! HTTP/1.0 and 1.1 (RFC 9112, semantics RFC 9110), one record a request.
+//!
+//! Reported: request and answer with their heads and bodies (transfer and content codings
+//! removed), delays, sizes, who forwarded, and trace ids. Requests wait in order for their answers
+//! (pipelining); interim answers (1xx) are walked over; behind CONNECT and 101 the flow is
+//! identified anew. Left: trailers, byte ranges put together, HTTP/2 (its own room).
+//!
+//! `head` reads heads, `session` makes messages of bytes, `pairs` joins requests with answers,
+//! `fill` makes the fields, `resync` finds the next message after a loss.
 
-use crate::session::{Cx, Parser, Progress, Transport, Verdict};
+mod fill;
+mod head;
+mod pairs;
+mod resync;
+mod session;
+#[cfg(test)]
+mod tests;
+
+pub use session::Session;
+
+use crate::harness;
+use crate::session::{Limits, Transport, Verdict};
 use base::Direction;
 
 /// Does the beginning of a stream speak this protocol?
 #[must_use]
-pub fn probe(_transport: Transport, _dir: Direction, _head: &[u8]) -> Verdict {
-    Verdict::No
-}
-
-/// State of one flow.
-#[derive(Debug)]
-pub struct Session {}
-
-impl Session {
-    /// A new one.
-    #[must_use]
-    pub fn new(_transport: Transport) -> Session {
-        Session {}
+pub fn probe(transport: Transport, dir: Direction, bytes: &[u8]) -> Verdict {
+    match (transport, dir) {
+        (Transport::Udp, _) => Verdict::No,
+        (Transport::Tcp, Direction::ToServer) => probe_request(bytes),
+        (Transport::Tcp, Direction::ToClient) => {
+            let form = b"HTTP/1.";
+            match bytes.strip_prefix(form) {
+                Some(_) => Verdict::Yes,
+                None if form.starts_with(bytes) => Verdict::More,
+                None => Verdict::No,
+            }
+        }
     }
 }
 
-impl Parser for Session {
-    fn data(&mut self, _cx: &mut Cx<'_>, _dir: Direction, _bytes: &[u8]) -> Progress {
-        Progress::Lost
+fn probe_request(bytes: &[u8]) -> Verdict {
+    /// A first line longer than this is not waited for.
+    const LINE: usize = 8 * 1024;
+    let start = bytes.iter().take(4).position(|b| !matches!(b, b'\r' | b'\n'));
+    let Some(bytes) = start.and_then(|at| bytes.get(at..)) else {
+        return if bytes.len() < 4 { Verdict::More } else { Verdict::No };
+    };
+    if bytes.starts_with(b"PRI ") {
+        return Verdict::No;
     }
+    match resync::asks(bytes) {
+        Verdict::No => return Verdict::No,
+        // An unknown method must at least look like one: no lone word of another line protocol.
+        Verdict::More => return Verdict::More,
+        Verdict::Yes => {}
+    }
+    let (line, whole) = match head::find(bytes, b'\n') {
+        Some(at) => (bytes.get(..at).unwrap_or(bytes), true),
+        None => (bytes, false),
+    };
+    let method = line.split(|b| matches!(b, b' ' | b'\t')).next().unwrap_or_default();
+    let target = line.get(method.len()..).unwrap_or_default().trim_ascii_start();
+    let known = head::known(method).is_some();
+    if whole {
+        return match head::request_line(line) {
+            // HTTP/0.9 is too little to go by.
+            Some(l) if l.version != head::Version::V09 => Verdict::Yes,
+            _ => Verdict::No,
+        };
+    }
+    let form = matches!(target.first(), Some(b'/' | b'*')) || target.starts_with(b"http");
+    if known && form {
+        Verdict::Yes
+    } else if bytes.len() > LINE {
+        Verdict::No
+    } else {
+        Verdict::More
+    }
+}
 
-    fn gap(&mut self, _cx: &mut Cx<'_>, _dir: Direction, _n: u64) {}
-
-    fn end(&mut self, _cx: &mut Cx<'_>, _dir: Direction) {}
+/// Drives a session with arbitrary bytes.
+#[doc(hidden)]
+pub fn fuzz_http(data: &[u8]) {
+    let base = Limits { text: 64, stream: 2048, pipeline: 8, inflated: 4096, ..Limits::default() };
+    for limits in [base, Limits { base64: true, ..base }, Limits { bodies: false, sample: 2, ..base }] {
+        harness::fuzz(Session::new(Transport::Tcp), limits, 512 * 1024, data);
+    }
+    for dir in Direction::BOTH {
+        let _ = probe(Transport::Tcp, dir, data);
+    }
 }

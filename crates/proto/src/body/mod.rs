@@ -1,0 +1,164 @@
+//! What the body of a message says: collected as it passes, its codings removed, as UTF-8.
+//!
+//! ```text
+//!   pieces (transfer coding off) -> a bounded prefix is kept -> content coding off -> charset -> record
+//! ```
+//!
+//! A body may be of any size; only the prefix that the record needs is ever held. The true size is
+//! counted. Shared by HTTP/1 and HTTP/2.
+
+mod chunked;
+mod coding;
+mod media;
+
+pub(crate) use chunked::{Chunked, Piece};
+use coding::Coding;
+use media::{Media, looks_binary};
+
+use crate::session::Limits;
+use record::{Field, Record};
+
+/// Content codings one upon the other that are removed; more are not found in the wild.
+const CODINGS: usize = 2;
+/// A buffer that grew above this is let go when its body has ended.
+const KEPT: usize = 4 * 1024;
+/// Most bytes of the outer coding taken off when there are two.
+const BETWEEN: usize = 256 * 1024;
+
+/// Collects one body at a time of one direction; used again for the next.
+#[derive(Debug, Default)]
+pub(crate) struct Collector {
+    raw: Vec<u8>,
+    want: usize,
+    size: u64,
+    /// Bytes were lost in it: what follows does not belong to what was kept.
+    holed: bool,
+    media: Media,
+    codings: [Coding; CODINGS],
+}
+
+impl Collector {
+    /// Begins a body. `wanted`: its text goes into a record.
+    pub(crate) fn begin(
+        &mut self,
+        limits: &Limits,
+        wanted: bool,
+        content_type: &[u8],
+        codings: [&[u8]; CODINGS],
+    ) {
+        self.raw.clear();
+        (self.want, self.size, self.holed) = (0, 0, false);
+        if !wanted || !limits.bodies {
+            return;
+        }
+        self.media = Media::of(content_type);
+        self.codings = [Coding::Identity; CODINGS];
+        let names = codings.into_iter().flat_map(|c| c.split(|b| *b == b','));
+        let applied = names.map(|n| Coding::of(n.trim_ascii())).filter(|c| *c != Coding::Identity);
+        for (slot, c) in self.codings.iter_mut().zip(applied) {
+            *slot = c;
+        }
+        if self.media == Media::Binary && !limits.base64 {
+            return;
+        }
+        // UTF-16 has two bytes for a letter.
+        let text = limits.text.saturating_mul(2);
+        self.want = self.codings.iter().fold(text, |n, c| c.prefix(n));
+    }
+
+    /// The next piece of the body.
+    #[inline]
+    pub(crate) fn add(&mut self, piece: &[u8]) {
+        self.size = self.size.saturating_add(piece.len() as u64);
+        let room = self.want.saturating_sub(self.raw.len());
+        if room > 0 && !self.holed {
+            self.raw.extend_from_slice(piece.get(..room).unwrap_or(piece));
+        }
+    }
+
+    /// `n` bytes of the body were lost.
+    pub(crate) fn lost(&mut self, n: u64) {
+        self.size = self.size.saturating_add(n);
+        self.holed = true;
+    }
+
+    /// Bytes of the body so far, transfer coding removed.
+    pub(crate) fn size(&self) -> u64 {
+        self.size
+    }
+
+    /// Heap bytes held.
+    pub(crate) fn held(&self) -> usize {
+        self.raw.capacity()
+    }
+
+    /// Puts the text into the record, or an empty one when there is nothing to read.
+    pub(crate) fn finish(&mut self, limits: &Limits, record: Option<&mut Record>, field: &'static Field) {
+        if let Some(record) = record
+            && limits.bodies
+        {
+            self.tell(limits, record, field);
+        }
+        self.raw.clear();
+        if self.raw.capacity() > KEPT {
+            self.raw = Vec::new();
+        }
+        self.want = 0;
+    }
+
+    fn tell(&self, limits: &Limits, record: &mut Record, field: &'static Field) {
+        let mut bytes = std::borrow::Cow::Borrowed(self.raw.as_slice());
+        let cap = limits.text.saturating_mul(2).min(limits.inflated);
+        // What was applied last is taken off first.
+        let mut layers = self.codings.iter().filter(|c| **c != Coding::Identity).count();
+        for coding in self.codings.iter().rev().filter(|c| **c != Coding::Identity) {
+            layers = layers.saturating_sub(1);
+            let cap = if layers > 0 { BETWEEN.min(limits.inflated) } else { cap };
+            bytes = coding.decode(&bytes, cap).into();
+        }
+        let binary = self.media == Media::Binary || looks_binary(&bytes, self.media == Media::Text);
+        if !binary {
+            record.text(field, at_character(bytes.get(..limits.text).unwrap_or(&bytes)));
+        } else if limits.base64 {
+            record.begin_text(field);
+            base64(bytes.get(..limits.text).unwrap_or(&bytes), |quad| record.append(quad));
+        } else {
+            record.text(field, b"");
+        }
+    }
+}
+
+/// Without a UTF-8 character that was cut at the end.
+fn at_character(text: &[u8]) -> &[u8] {
+    let begins = text.iter().rev().take(4).position(|b| b & 0xc0 != 0x80);
+    let Some((whole, last)) =
+        begins.and_then(|back| text.split_at_checked(text.len().checked_sub(back)?.checked_sub(1)?))
+    else {
+        return text;
+    };
+    let need = match last.first() {
+        Some(0xc0..=0xdf) => 2,
+        Some(0xe0..=0xef) => 3,
+        Some(0xf0..=0xf7) => 4,
+        _ => 1,
+    };
+    if last.len() < need { whole } else { text }
+}
+
+/// RFC 4648 section 4.
+fn base64(bytes: &[u8], mut put: impl FnMut(&[u8])) {
+    const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let letter = |n: u32| LETTERS.get((n & 63) as usize).copied().unwrap_or(b'=');
+    for three in bytes.chunks(3) {
+        let at = |i: usize| u32::from(three.get(i).copied().unwrap_or(0));
+        let n = at(0).wrapping_shl(16) | at(1).wrapping_shl(8) | at(2);
+        let mut quad =
+            [letter(n.wrapping_shr(18)), letter(n.wrapping_shr(12)), letter(n.wrapping_shr(6)), letter(n)];
+        for (i, q) in quad.iter_mut().enumerate().skip(2) {
+            if three.len() < i {
+                *q = b'=';
+            }
+        }
+        put(&quad);
+    }
+}

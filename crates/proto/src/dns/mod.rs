@@ -16,7 +16,8 @@
 //!   told with what could be read, QUALITY `truncated`.
 //! * Messages without a question (RFC 8490 sessions, cookies alone) tell nothing and are passed over.
 //!
-//! Multicast DNS and LLMNR have the same messages but no such transactions: rooms `mdns`, `llmnr`.
+//! The name service of NetBIOS has the same form and is not taken for DNS. Multicast DNS and LLMNR
+//! have the same messages but no such transactions: rooms `mdns` and `llmnr`.
 
 mod session;
 #[cfg(test)]
@@ -28,7 +29,7 @@ pub use session::Session;
 
 use crate::session::{Transport, Verdict};
 use base::{Direction, Reader};
-use wire::{HEADER, Header, Message, SHORTEST, opcode};
+use wire::{HEADER, Header, Message, Question, SHORTEST, opcode};
 
 /// The question alone is proof enough in a stream when this much of a long message is there.
 const LONG: usize = 512;
@@ -55,8 +56,10 @@ pub fn probe(transport: Transport, dir: Direction, head: &[u8]) -> Verdict {
 fn whole(dir: Direction, bytes: &[u8]) -> Verdict {
     let Ok(m) = Message::parse(bytes) else { return Verdict::No };
     let survey = m.survey();
+    // Windows marks its zone transfers so.
+    let trailing = matches!(survey.trailing, [] | b"MS");
     match survey.bad {
-        _ if !sane(dir, &m) || survey.trailing > 0 => Verdict::No,
+        _ if !sane(dir, &m) || !trailing => Verdict::No,
         None => Verdict::Yes,
         // A question that is all right, and less behind it than was announced: captured short.
         Some(bad) if bad.0.ends_with("short") => Verdict::More,
@@ -99,7 +102,9 @@ fn sane_header(dir: Direction, h: &Header) -> bool {
 fn sane(dir: Direction, m: &Message<'_>) -> bool {
     // IN, CH, HS, NONE, ANY: RFC 6895 section 3.2.
     let class = |c: u16| matches!(c, 1 | 3 | 4 | 254 | 255);
-    sane_header(dir, &m.header) && m.question.is_some_and(|q| class(q.class) && q.qtype != 0)
+    // The name service of NetBIOS (RFC 1002 section 4.2) has this form too, with its own types.
+    let netbios = |q: &Question| matches!(q.qtype, 32 | 33) && q.name.is_netbios();
+    sane_header(dir, &m.header) && m.question.is_some_and(|q| class(q.class) && q.qtype != 0 && !netbios(&q))
 }
 
 /// Is this a whole message of multicast DNS (RFC 6762) or LLMNR (RFC 4795)? They have the form of DNS, and
@@ -111,7 +116,7 @@ pub(crate) fn is_link_local(bytes: &[u8]) -> bool {
             !m.header.recursion_desired()
                 && m.header.opcode() == opcode::QUERY
                 && s.bad.is_none()
-                && s.trailing == 0
+                && s.trailing.is_empty()
         })
 }
 

@@ -208,7 +208,7 @@ impl Session {
     }
 
     /// An answer without an open query.
-    fn unasked(&mut self, cx: &mut Cx<'_>, m: &Message<'_>, survey: &Survey, first: usize, last: usize) {
+    fn unasked(&mut self, cx: &mut Cx<'_>, m: &Message<'_>, survey: &Survey<'_>, first: usize, last: usize) {
         let id = m.header.id;
         let hash = m.question.map(|q| q.hash());
         if self.answered.iter().flatten().any(|(i, h)| *i == id && hash.is_none_or(|hash| hash == *h)) {
@@ -217,7 +217,8 @@ impl Session {
         }
         cx.anomaly("answer_unasked");
         let zone = m.question.is_some_and(|q| matches!(q.qtype, rtype::AXFR | rtype::IXFR));
-        if survey.bad.is_some() || survey.trailing > 0 || zone || !super::sane(Direction::ToClient, m) {
+        if survey.bad.is_some() || !survey.trailing.is_empty() || zone || !super::sane(Direction::ToClient, m)
+        {
             return;
         }
         let mut txn = cx.open(Kind::Dns, first);
@@ -319,8 +320,8 @@ impl Session {
     }
 }
 
-fn is_whole(s: &Survey) -> bool {
-    s.bad.is_none() && s.trailing == 0
+fn is_whole(s: &Survey<'_>) -> bool {
+    s.bad.is_none() && s.trailing.is_empty()
 }
 
 /// Could these be a length and a header?

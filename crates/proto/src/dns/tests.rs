@@ -363,6 +363,8 @@ fn datagrams_are_recognised_whole() {
         bad[at] ^= bit;
         assert_ne!(probe(u, C, &bad), Verdict::Yes, "octet {at}, bit {bit:#x}");
     }
+    // NBNS: "NB" of a half-octet name.
+    assert_eq!(probe(u, C, &query(1, "EDEBFDEBCACACACACACACACACACACABL", 32)), Verdict::No);
     let mut noise = crate::harness::Noise::new(3);
     for _ in 0..20_000 {
         let n = noise.below(80);
@@ -380,6 +382,8 @@ fn streams_are_recognised_by_their_first_message() {
         assert_eq!(probe(t, C, &q[..n]), Verdict::More, "{n} bytes");
     }
     assert_eq!(probe(t, C, &[&q[..], &q[..5]].concat()), Verdict::Yes);
+    let marked = framed(&[&query(1, "z", 252)[..], b"MS"].concat());
+    assert_eq!(probe(t, C, &marked), Verdict::Yes, "as Windows asks for a zone");
     let long: Vec<_> = (0..100).map(a).collect();
     let r = framed(&answer(1, "a.b", 1, &long));
     assert_eq!((probe(t, S, &r[..100]), probe(t, S, &r[..600])), (Verdict::More, Verdict::Yes));

@@ -163,6 +163,12 @@ impl Name {
         Ok(())
     }
 
+    /// Is the first label a name of NetBIOS, each half octet a letter (RFC 1001 section 14.1)?
+    pub(super) fn is_netbios(&self) -> bool {
+        let (first, label) = self.wire().split_at_checked(1).unwrap_or_default();
+        first == [32] && label.iter().take(32).all(|b| matches!(b, b'A'..=b'P'))
+    }
+
     fn wire(&self) -> &[u8] {
         self.octets.get(..usize::from(self.len)).unwrap_or_default()
     }
@@ -309,7 +315,7 @@ pub(super) struct Message<'a> {
 
 /// What all sections together say.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Survey {
+pub(super) struct Survey<'a> {
     /// Response code with the extension of EDNS.
     pub(super) rcode: u16,
     /// The answer section has an address.
@@ -321,7 +327,7 @@ pub(super) struct Survey {
     /// Why not all records could be read.
     pub(super) bad: Option<Bad>,
     /// Octets behind the last record.
-    pub(super) trailing: usize,
+    pub(super) trailing: &'a [u8],
 }
 
 impl<'a> Message<'a> {
@@ -339,7 +345,7 @@ impl<'a> Message<'a> {
 
     /// Reads all records once: every message is walked to its end, so that what is malformed
     /// is known before anything of it is told.
-    pub(super) fn survey(&self) -> Survey {
+    pub(super) fn survey(&self) -> Survey<'a> {
         let mut s = Survey { rcode: self.header.rcode(), ..Survey::default() };
         let mut at = self.records;
         let [_, counts @ ..] = self.header.counts;
@@ -364,7 +370,7 @@ impl<'a> Message<'a> {
                 }
             }
         }
-        s.trailing = at.r.left();
+        s.trailing = at.r.rest();
         s
     }
 

@@ -1,2 +1,7 @@
 //! mfnano: the probe.
-fn main() {}
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    probe::commands::main(std::env::args_os().skip(1))
+}

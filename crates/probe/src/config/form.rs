@@ -1,0 +1,423 @@
+//! What values look like: the check of a value, and the types that structured ones become.
+
+use engine::NetFilter;
+use proto::ProtoId;
+use std::net::IpAddr;
+
+/// What the value of a key looks like.
+#[derive(Clone, Copy, Debug)]
+pub enum Form {
+    /// Text; the words say what of.
+    Text(&'static str),
+    /// Text that is never shown.
+    Secret,
+    /// Anything at all.
+    Any,
+    /// Any value means yes.
+    Present,
+    /// One of these words.
+    Words(&'static [&'static str]),
+    /// A whole number, from and to.
+    Number(u64, u64),
+    /// A multiple of 100, from and to.
+    Hundreds(u64, u64),
+    /// A syntax of its own: what is expected, and a check that tells what was wrong.
+    Syntax(&'static str, fn(&str) -> Result<(), String>),
+}
+
+/// Yes or no.
+pub const SWITCH: Form = Form::Words(&["0", "1"]);
+/// See [`Devices`].
+pub const DEVICES: Form =
+    Form::Syntax("`any`, or names of interfaces in a comma list, `!name` to leave one out", |v| {
+        Devices::parse(v).map(drop)
+    });
+/// See [`NetFilter`].
+pub const NETS: Form =
+    Form::Syntax(NetFilter::SYNTAX, |v| NetFilter::parse(v).map(drop).map_err(|e| e.to_string()));
+/// See [`Protocol`].
+pub const PROTOCOL: Form = Form::Syntax(PROTOCOL_NAMES, |v| Protocol::parse(v).map(drop));
+/// A list of [`Protocol`]s.
+pub const PROTOCOLS: Form = Form::Syntax(PROTOCOL_NAMES, |v| protocols(v).map(drop));
+/// See [`ProcList`].
+pub const PROC_LIST: Form =
+    Form::Syntax("names of processes in a comma list, or a number from 1 to 100", |v| {
+        ProcList::parse(v).map(drop)
+    });
+/// See [`redact`].
+pub const REDACT: Form =
+    Form::Syntax("`none`, or a comma list of authorization, cookie, password, card, key:NAME", |v| {
+        redact(v).map(drop)
+    });
+/// See [`Destination`].
+pub const DESTINATIONS: Form =
+    Form::Syntax("host:port or host:port:tcp, in a comma list", |v| destinations(v).map(drop));
+/// See [`chunk`].
+pub const CHUNK: Form = Form::Syntax("a whole number from 512 to 65507, or off", |v| chunk(v).map(drop));
+/// See [`record::Format`].
+pub const FORMAT: Form = Form::Words(&["nano", "gelf", "ecs"]);
+
+const PROTOCOL_NAMES: &str = "the name of a protocol, such as http, mysql, dns, redis";
+
+/// Most names in a list of interfaces, destinations, processes or keys.
+const MAX_LIST: usize = 64;
+
+/// Longest part of a value that a message repeats.
+const SHOWN: usize = 60;
+
+/// A value as messages show it.
+pub(crate) fn shown(value: &str) -> String {
+    let mut text: String = value.chars().take(SHOWN).collect();
+    if text.len() < value.len() {
+        text.push_str("...");
+    }
+    format!("`{}`", text.escape_debug())
+}
+
+impl Form {
+    /// Words for what is expected.
+    #[must_use]
+    pub fn expected(&self) -> String {
+        match self {
+            Form::Text(what) | Form::Syntax(what, _) => (*what).to_owned(),
+            Form::Secret | Form::Any | Form::Present => "any value".to_owned(),
+            Form::Words(words) => match words.split_last() {
+                Some((last, rest)) if !rest.is_empty() => format!("{} or {last}", rest.join(", ")),
+                _ => words.concat(),
+            },
+            Form::Number(least, most) => format!("a whole number from {least} to {most}"),
+            Form::Hundreds(least, most) => format!("a multiple of 100 from {least} to {most}"),
+        }
+    }
+
+    /// Is this a value of the form? If not, what is wrong with it.
+    ///
+    /// # Errors
+    /// What is wrong, in words.
+    pub fn check(&self, value: &str) -> Result<(), String> {
+        if value.contains(char::is_control) {
+            return Err("it has control characters".to_owned());
+        }
+        let right = match self {
+            Form::Text(_) | Form::Secret | Form::Any | Form::Present => true,
+            Form::Words(words) => words.contains(&value),
+            Form::Number(least, most) => number(value).is_some_and(|n| (*least..=*most).contains(&n)),
+            Form::Hundreds(least, most) => {
+                number(value).is_some_and(|n| (*least..=*most).contains(&n) && n.is_multiple_of(100))
+            }
+            Form::Syntax(_, check) => return check(value),
+        };
+        if right { Ok(()) } else { Err(format!("{} is not that", shown(value))) }
+    }
+}
+
+/// A whole number without sign.
+pub(crate) fn number(text: &str) -> Option<u64> {
+    text.bytes().all(|b| b.is_ascii_digit()).then(|| text.parse().ok()).flatten()
+}
+
+/// The items of a comma list without blanks and empty ones.
+fn items(list: &str) -> impl Iterator<Item = &str> {
+    list.split(',').map(str::trim).filter(|i| !i.is_empty())
+}
+
+fn not_too_long<T>(list: Vec<T>) -> Result<Vec<T>, String> {
+    if list.len() > MAX_LIST { Err(format!("more than {MAX_LIST} items")) } else { Ok(list) }
+}
+
+/// `device`: which interfaces.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Devices {
+    /// These; all of them when empty.
+    pub names: Vec<String>,
+    /// But not these.
+    pub except: Vec<String>,
+}
+
+impl Devices {
+    /// Reads the list.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub fn parse(text: &str) -> Result<Devices, String> {
+        /// IFNAMSIZ of Linux less the final 0; alternative names are up to 127.
+        const LONGEST: usize = 127;
+        let (mut names, mut except, mut any) = (Vec::new(), Vec::new(), false);
+        for item in items(text) {
+            if item == "any" {
+                any = true;
+                continue;
+            }
+            let (list, name) = match item.strip_prefix('!') {
+                Some(name) => (&mut except, name.trim()),
+                None => (&mut names, item),
+            };
+            if name.is_empty()
+                || name.len() > LONGEST
+                || name.contains(|c: char| c.is_whitespace() || c == '/')
+            {
+                return Err(format!("{} is not the name of an interface", shown(item)));
+            }
+            list.push(name.to_owned());
+        }
+        if any && !names.is_empty() {
+            return Err("`any` already stands for all of them".to_owned());
+        }
+        Ok(Devices { names: not_too_long(names)?, except: not_too_long(except)? })
+    }
+
+    /// Is this interface meant?
+    #[must_use]
+    pub fn has(&self, name: &str) -> bool {
+        (self.names.is_empty() || self.names.iter().any(|n| n == name))
+            && !self.except.iter().any(|n| n == name)
+    }
+}
+
+/// A protocol by name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Protocol {
+    /// It has a parser.
+    Built(ProtoId),
+    /// It is a known name, but has no parser in this version.
+    Known(&'static str),
+}
+
+/// Names of protocols that the original or its successors have, whether or not they have a parser here.
+const KNOWN: [&str; 23] = [
+    "http",
+    "mysql",
+    "pgsql",
+    "postgresql",
+    "sqlserver",
+    "mssql",
+    "oracle",
+    "dns",
+    "redis",
+    "mongo",
+    "mongodb",
+    "amq",
+    "amqp",
+    "http2",
+    "grpc",
+    "kafka",
+    "mqtt",
+    "nats",
+    "tls",
+    "cassandra",
+    "memcached",
+    "quic",
+    "mariadb",
+];
+
+impl Protocol {
+    /// The protocol of that name, in any case.
+    ///
+    /// # Errors
+    /// Unknown, with the nearest known name.
+    pub fn parse(name: &str) -> Result<Protocol, String> {
+        if let Some(id) = ProtoId::by_name(name) {
+            return Ok(Protocol::Built(id));
+        }
+        if let Some(known) = KNOWN.iter().find(|k| k.eq_ignore_ascii_case(name)) {
+            return Ok(Protocol::Known(known));
+        }
+        let built = proto::PROTOCOLS.iter().flat_map(|p| p.names.iter().copied());
+        Err(match super::keys::nearest(name, built.chain(KNOWN)) {
+            Some(near) => format!("{} is not known; did you mean `{near}`?", shown(name)),
+            None => format!("{} is not known", shown(name)),
+        })
+    }
+}
+
+/// A list of protocols.
+///
+/// # Errors
+/// The first unknown one.
+pub fn protocols(text: &str) -> Result<Vec<Protocol>, String> {
+    not_too_long(items(text).map(Protocol::parse).collect::<Result<_, _>>()?)
+}
+
+/// `proclist`: which processes have host records.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ProcList {
+    /// Those of these names.
+    Names(Vec<String>),
+    /// The busiest, so many.
+    Busiest(usize),
+}
+
+impl ProcList {
+    /// Reads it.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub fn parse(text: &str) -> Result<ProcList, String> {
+        match number(text) {
+            Some(n @ 1..=100) => Ok(ProcList::Busiest(n as usize)),
+            Some(_) => Err(format!("{text} is not from 1 to 100")),
+            None => Ok(ProcList::Names(not_too_long(items(text).map(str::to_owned).collect())?)),
+        }
+    }
+}
+
+/// Where records go.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Destination {
+    /// Name or address.
+    pub host: String,
+    /// Port.
+    pub port: u16,
+    /// GELF TCP; else UDP.
+    pub tcp: bool,
+}
+
+impl Destination {
+    fn parse(item: &str) -> Result<Destination, String> {
+        let wrong = |why: &str| format!("{}: {why}", shown(item));
+        let (host, rest) = match item.strip_prefix('[') {
+            Some(rest) => {
+                let (host, rest) = rest.split_once(']').ok_or_else(|| wrong("`]` is missing"))?;
+                if !matches!(host.parse(), Ok(IpAddr::V6(_))) {
+                    return Err(wrong("an IPv6 address is expected in brackets"));
+                }
+                (host, rest.strip_prefix(':').ok_or_else(|| wrong("the port is missing"))?)
+            }
+            None => item.split_once(':').ok_or_else(|| wrong("the port is missing"))?,
+        };
+        if host.is_empty() || host.contains(|c: char| c.is_whitespace() || c == '/') {
+            return Err(wrong("the host is missing or has characters that names don't have"));
+        }
+        let (port, tcp) = match rest.split_once(':') {
+            None => (rest, false),
+            Some((port, "udp")) => (port, false),
+            Some((port, "tcp")) => (port, true),
+            Some(_) if host.parse::<u16>().is_ok() || rest.matches(':').count() > 1 => {
+                return Err(wrong("an IPv6 address needs brackets: [IP]:port"));
+            }
+            Some(_) => return Err(wrong("after the port only :tcp or :udp may follow")),
+        };
+        match number(port) {
+            Some(n @ 1..=65_535) => Ok(Destination { host: host.to_owned(), port: n as u16, tcp }),
+            _ => Err(wrong("the port is a number from 1 to 65535")),
+        }
+    }
+}
+
+/// A list of destinations.
+///
+/// # Errors
+/// The first wrong one.
+pub fn destinations(text: &str) -> Result<Vec<Destination>, String> {
+    not_too_long(items(text).map(Destination::parse).collect::<Result<_, _>>()?)
+}
+
+/// `redact`: the words, each once; empty for none.
+///
+/// # Errors
+/// The first unknown word.
+pub fn redact(text: &str) -> Result<Vec<String>, String> {
+    const WORDS: [&str; 4] = ["authorization", "cookie", "password", "card"];
+    if text == "none" {
+        return Ok(Vec::new());
+    }
+    let mut words: Vec<String> = Vec::new();
+    for item in items(text) {
+        let known =
+            WORDS.contains(&item) || item.strip_prefix("key:").is_some_and(|name| !name.trim().is_empty());
+        if !known {
+            let near = super::keys::nearest(item, WORDS).map(|w| format!("; did you mean `{w}`?"));
+            return Err(format!("{} is not known{}", shown(item), near.unwrap_or_default()));
+        }
+        if !words.iter().any(|w| w == item) {
+            words.push(item.to_owned());
+        }
+    }
+    not_too_long(words)
+}
+
+/// `chunk`: bytes of a datagram, or none when records are not cut.
+///
+/// # Errors
+/// What is wrong.
+pub fn chunk(text: &str) -> Result<Option<usize>, String> {
+    match (text, number(text)) {
+        ("off", _) => Ok(None),
+        (_, Some(n @ 512..=65_507)) => Ok(Some(n as usize)),
+        _ => Err(format!("{} is not that", shown(text))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn devices() {
+        let d = Devices::parse("any,!lo, !docker0").unwrap();
+        assert!(d.has("eth0") && !d.has("lo") && !d.has("docker0"));
+        let d = Devices::parse("eth0,eth1").unwrap();
+        assert!(d.has("eth1") && !d.has("lo"));
+        assert!(Devices::parse("any,eth0").is_err());
+        assert!(Devices::parse("eth 0").is_err());
+        assert!(Devices::parse("!").is_err());
+        assert!(Devices::parse(&vec!["e"; 65].join(",")).is_err());
+    }
+
+    #[test]
+    fn destinations_of_every_form() {
+        let d = destinations("demo.example:12201, 10.0.0.1:12202:tcp,[2001:db8::1]:5:udp").unwrap();
+        let flat: Vec<_> = d.iter().map(|d| (&*d.host, d.port, d.tcp)).collect();
+        assert_eq!(
+            flat,
+            [("demo.example", 12201, false), ("10.0.0.1", 12202, true), ("2001:db8::1", 5, false)]
+        );
+        for (text, why) in [
+            ("host", "the port is missing"),
+            ("host:0", "1 to 65535"),
+            ("host:1:sctp", "only :tcp or :udp"),
+            (":1", "the host is missing"),
+            ("2001:db8::1:53", "needs brackets"),
+            ("[::1]53", "the port is missing"),
+            ("[host]:1", "IPv6 address is expected"),
+            ("http://host:1", "needs brackets"),
+        ] {
+            let e = destinations(text).unwrap_err();
+            assert!(e.contains(why) || text.starts_with("http"), "{text}: {e}");
+        }
+    }
+
+    #[test]
+    fn words_and_numbers() {
+        assert_eq!(Form::Number(1, 9).check("9"), Ok(()));
+        for wrong in ["", "0", "10", "-1", "+1", "1.0", " 1", "99999999999999999999"] {
+            assert!(Form::Number(1, 9).check(wrong).is_err(), "{wrong}");
+        }
+        assert!(Form::Hundreds(100, 1000).check("150").is_err());
+        assert_eq!(Form::Hundreds(100, 1000).check("300"), Ok(()));
+        assert_eq!(Form::Words(&["a", "b", "c"]).expected(), "a, b or c");
+        assert!(Form::Any.check("a\u{1b}[0m").is_err());
+        assert_eq!(chunk("off"), Ok(None));
+        assert_eq!(chunk("1420"), Ok(Some(1420)));
+        assert!(chunk("100").is_err());
+    }
+
+    #[test]
+    fn lists_of_words() {
+        assert_eq!(redact("card,key:session_id,card").unwrap(), ["card", "key:session_id"]);
+        assert_eq!(redact("none").unwrap(), [""; 0]);
+        assert!(redact("pasword").unwrap_err().contains("did you mean `password`"));
+        assert_eq!(ProcList::parse("3"), Ok(ProcList::Busiest(3)));
+        assert!(ProcList::parse("0").is_err());
+        assert_eq!(
+            ProcList::parse("nginx, my sql"),
+            Ok(ProcList::Names(vec!["nginx".into(), "my sql".into()]))
+        );
+        assert_eq!(
+            protocols("HTTP,dns").unwrap(),
+            [Protocol::Built(ProtoId::Http), Protocol::Built(ProtoId::Dns)]
+        );
+        assert!(matches!(Protocol::parse("Oracle"), Ok(Protocol::Known(_) | Protocol::Built(_))));
+        assert!(protocols("http,mysqll").unwrap_err().contains("did you mean `mysql`"));
+    }
+}

@@ -1,0 +1,18 @@
+//! The parts of the program `mfnano`: configuration, command line, host metrics, identity.
+//!
+//! The program's `main` is thin; everything is here, so that tests and fuzz targets reach it.
+#![allow(
+    clippy::arithmetic_side_effects,
+    reason = "edge crate; numbers that others control are checked where they enter"
+)]
+
+pub mod cli;
+pub mod commands;
+pub mod config;
+pub mod help;
+pub mod kpis;
+pub mod read;
+pub mod run;
+
+/// Version of the program.
+pub const VERSION: &str = env!("CARGO_PKG_VERSION");

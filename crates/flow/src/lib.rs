@@ -13,6 +13,7 @@ mod exchange;
 mod flow;
 mod index;
 mod initiator;
+mod life;
 mod pair;
 mod shared;
 mod slab;

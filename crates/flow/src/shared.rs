@@ -2,16 +2,21 @@
 
 use crate::contract::{Config, Counters};
 use crate::initiator::Learned;
-use crate::tcp::Tcp;
+use crate::tcp::{HELD_COST, Tcp};
+use base::Timestamp;
 use std::collections::VecDeque;
 
 /// TCP states kept for the next connections, so that a connection costs no allocation.
 const SPARE: usize = 1024;
+/// Buffers of held segments kept for the next ones.
+const BUFFERS: usize = 256;
+/// Larger buffers are given back: those of coalesced segments (GRO) would tie up memory.
+const BUFFER_KEEP: usize = 4096;
 
-/// A stream that waits for a hole to be filled: looked at again at `at`.
+/// A flow that waits for a hole to be filled: looked at again at `at`.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct HoleCheck {
-    pub(crate) at: base::Timestamp,
+    at: Timestamp,
     pub(crate) slot: u32,
     pub(crate) generation: u16,
 }
@@ -24,10 +29,15 @@ pub(crate) struct Shared {
     pub(crate) learned: Learned,
     /// Bytes held in reassembly.
     pub(crate) held: usize,
-    /// Heap of TCP states and their queues, in use.
-    pub(crate) tcps: usize,
+    /// Bytes of the queues of delay samples.
+    pub(crate) samples: usize,
+    /// TCP states in use.
+    tcps: usize,
+    #[expect(clippy::vec_box, reason = "the boxes themselves are what is kept")]
     spare: Vec<Box<Tcp>>,
-    pub(crate) checks: VecDeque<HoleCheck>,
+    pub(crate) buffers: Vec<Vec<u8>>,
+    /// All wait equally long, so they are due in order.
+    checks: VecDeque<HoleCheck>,
 }
 
 impl Shared {
@@ -37,18 +47,23 @@ impl Shared {
             counters: Counters::default(),
             learned: Learned::default(),
             held: 0,
+            samples: 0,
             tcps: 0,
             spare: Vec::new(),
+            buffers: Vec::new(),
             checks: VecDeque::new(),
         }
     }
 
     /// Bytes of heap.
     pub(crate) fn heap(&self) -> usize {
+        let buffers: usize = self.buffers.iter().map(Vec::capacity).sum();
         self.tcps
             .saturating_add(self.spare.len())
             .saturating_mul(size_of::<Tcp>())
             .saturating_add(self.held)
+            .saturating_add(self.samples)
+            .saturating_add(buffers)
             .saturating_add(self.learned.held())
             .saturating_add(self.checks.capacity().saturating_mul(size_of::<HoleCheck>()))
     }
@@ -62,26 +77,43 @@ impl Shared {
     /// Takes a TCP state back.
     pub(crate) fn take_back(&mut self, mut tcp: Box<Tcp>) {
         self.tcps = self.tcps.saturating_sub(1);
+        self.samples = self.samples.saturating_sub(tcp.held());
         if self.spare.len() < SPARE {
-            *tcp = Tcp::default();
+            tcp.reset();
+            self.samples = self.samples.saturating_add(tcp.held());
             self.spare.push(tcp);
         }
     }
-}
 
-impl Shared {
+    /// Bytes that reassembly may still take.
+    pub(crate) const fn room(&self) -> usize {
+        self.cfg.max_held.saturating_sub(self.held)
+    }
+
+    /// Bytes that the queues of samples may still take: a quarter of what reassembly may.
+    #[inline]
+    pub(crate) const fn sample_room(&self) -> usize {
+        (self.cfg.max_held / 4).saturating_sub(self.samples)
+    }
+
+    /// Takes back a buffer of a held segment.
+    pub(crate) fn recycle(&mut self, mut buffer: Vec<u8>) {
+        if self.buffers.len() < BUFFERS && buffer.capacity() <= BUFFER_KEEP {
+            buffer.clear();
+            self.buffers.push(buffer);
+        }
+    }
+
     /// Look at the holes of the flow in `slot` again after the shorter of the waits.
-    pub(crate) fn wait(&mut self, now: base::Timestamp, slot: u32, generation: u16) {
-        let at = now.plus(self.cfg.acked_hole_wait);
+    pub(crate) fn wait(&mut self, now: Timestamp, slot: u32, generation: u16) {
+        let at = now.plus(self.cfg.acked_hole_wait.min(self.cfg.hole_wait));
         self.checks.push_back(HoleCheck { at, slot, generation });
     }
 
-    /// The next check that is due: waits are equal, so they are due in order.
-    pub(crate) fn next_check(&mut self, now: base::Timestamp) -> Option<HoleCheck> {
-        let first = self.checks.front()?;
-        if first.at > now {
-            return None;
-        }
-        self.checks.pop_front()
+    /// The next check that is due. Flows that ended leave theirs behind: with many of those,
+    /// checks are due early, which does no harm.
+    pub(crate) fn next_check(&mut self, now: Timestamp) -> Option<HoleCheck> {
+        let early = self.checks.len() > self.cfg.max_held / HELD_COST;
+        self.checks.pop_front_if(|c| c.at <= now || early)
     }
 }

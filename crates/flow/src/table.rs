@@ -148,18 +148,17 @@ impl<T: Default> Table<T> {
         };
         let Some(flow) = self.slab.get_mut(slot) else { return Fate::Counted };
         flow.count(side, p, at);
+        let mut verdict = Verdict::Done;
         match (p.l4, segment) {
-            (Layer4::Tcp(_), Some(seg)) => {
-                if flow.segment(side, &seg, &mut self.shared, ev) == Verdict::Waits {
-                    let generation = self.timers.generation(slot);
-                    self.shared.wait(self.now, slot, generation);
-                }
-            }
+            (_, Some(seg)) => verdict = flow.segment(side, &seg, &mut self.shared, ev),
             (Layer4::Udp { .. }, _) => flow.datagram(side, p, ev),
             (Layer4::Icmp(Icmp { kind, .. }), _) => flow.echo(kind),
             _ => {}
         }
         let class = flow.class();
+        if verdict == Verdict::Waits {
+            self.shared.wait(self.now, slot, self.timers.generation(slot));
+        }
         self.timers.touch(slot, tick, class);
         Fate::Counted
     }

@@ -153,7 +153,7 @@ impl Timers {
     /// The report of a slot was made at `tick`; `more` packets come at once. `hash` spreads.
     pub(crate) fn reported(&mut self, slot: u32, hash: u64) {
         let crowd = self.entries.len() > CROWD;
-        let part = u32::try_from(hash >> 40).unwrap_or(0) % self.interval.max(1);
+        let part = ((hash >> 32) as u32).checked_rem(self.interval).unwrap_or(0);
         if let Some(e) = self.entries.get_mut(slot as usize) {
             e.due = NEVER;
             if crowd && !e.spread {

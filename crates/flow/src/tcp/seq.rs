@@ -11,9 +11,3 @@ pub(crate) const fn after(a: u32, b: u32) -> bool {
 pub(crate) const fn dist(a: u32, b: u32) -> i32 {
     a.wrapping_sub(b) as i32
 }
-
-/// The later of the two.
-#[inline]
-pub(crate) const fn max(a: u32, b: u32) -> u32 {
-    if after(a, b) { a } else { b }
-}

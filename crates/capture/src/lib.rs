@@ -7,9 +7,12 @@
 )]
 
 pub mod file;
+pub mod filter;
 mod insn;
 mod link;
 mod pcap_write;
+#[cfg(target_os = "linux")]
+pub mod ring;
 
 pub use insn::Insn;
 pub use link::{KNOWN_LINK_TYPES, link_number, link_type};

@@ -16,6 +16,8 @@ pub mod llmnr;
 pub mod mdns;
 pub mod session;
 mod table;
+#[doc(hidden)]
+pub mod template;
 
 pub use identify::{Candidates, Identity, identify};
 pub use session::{Anomaly, Cx, Finished, Limits, MarkSpan, Parser, Pool, Progress, Transport, Txn, Verdict};

@@ -19,10 +19,12 @@
 //! The name service of NetBIOS has the same form and is not taken for DNS. Multicast DNS and LLMNR
 //! have the same messages but no such transactions: rooms `mdns` and `llmnr`.
 
+mod fill;
 mod session;
 #[cfg(test)]
 mod tests;
 mod text;
+mod transfer;
 mod wire;
 
 pub use session::Session;

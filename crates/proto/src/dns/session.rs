@@ -1,17 +1,15 @@
-//! State of one flow: framing on TCP, queries in wait for their answers, zone transfers.
+//! State of one flow: framing on TCP, queries in wait for their answers.
 
-use super::text::{Stop, write_rr};
-use super::wire::{HEADER, Header, Message, Rr, SHORTEST, Survey, opcode, rcode_name, rtype, type_name};
-use crate::session::{Cx, Limits, Parser, Progress, Transport, Txn};
-use base::{Direction, Mark, Reader, SECOND};
-use record::{Field, Kind, Quality, Record, f};
+use super::fill::{put_answer, put_question};
+use super::transfer::Transfer;
+use super::wire::{HEADER, Header, Message, SHORTEST, Survey, opcode, rtype};
+use crate::session::{Cx, Parser, Progress, Transport, Txn};
+use base::{Direction, Reader, SECOND};
+use record::{Kind, Quality};
 use std::collections::VecDeque;
-use std::fmt::{self, Write};
 
 /// A query without an answer is given up after this long (ns). Resolvers wait 5 s and less.
 const GIVE_UP: u64 = 10 * SECOND;
-/// Addresses of an answer are told up to this many bytes, some 500 of them: far above honest use.
-const MAX_RESULT_IP: usize = 8 * 1024;
 /// Answered queries that are remembered, to tell a second answer from one whose query was not seen.
 const REMEMBERED: usize = 8;
 /// After a gap only messages up to this size are taken for a new beginning: what looks like one
@@ -31,21 +29,6 @@ struct Query {
     transfer: Option<Box<Transfer>>,
     /// Heap bytes counted for it.
     held: usize,
-}
-
-/// A zone transfer whose answer has begun: RFC 5936 section 2.2, RFC 1995 section 4.
-#[derive(Debug, Default)]
-struct Transfer {
-    /// Serial of the first SOA record: the zone's new one.
-    serial: Option<u32>,
-    /// SOA records with that serial that are still to come.
-    wanted: u8,
-    records: u64,
-    ips: String,
-    texts: String,
-    bad: bool,
-    /// The latest packet of the answer.
-    last: Mark,
 }
 
 /// State of one flow.
@@ -330,177 +313,6 @@ fn begins(dir: Direction, window: &[u8]) -> bool {
     let Ok(len) = r.be16("") else { return false };
     let Ok(h) = Header::parse(&mut r) else { return false };
     (SHORTEST..=SOUGHT).contains(&usize::from(len)) && super::sane_header(dir, &h)
-}
-
-/// DOMAIN and QTYPE.
-fn put_question(txn: &mut Txn, m: &Message<'_>) {
-    let (Some(q), Some(r)) = (m.question, &mut txn.record) else { return };
-    r.begin_text(&f::dns::DOMAIN);
-    let _ = write!(Appended(r), "{}", q.name);
-    put_name(r, &f::dns::QTYPE, type_name(q.qtype), format_args!("TYPE{}", q.qtype));
-}
-
-/// RCODE, RESULT_IP and ANSWERS.
-fn put_answer(cx: &mut Cx<'_>, txn: &mut Txn, m: &Message<'_>, survey: &Survey) {
-    let Some(r) = &mut txn.record else { return };
-    put_rcode(r, survey.rcode);
-    if m.header.opcode() == opcode::UPDATE {
-        return;
-    }
-    if survey.addresses {
-        r.begin_text(&f::dns::RESULT_IP);
-        if write_addresses(&mut Cut { out: &mut Appended(r), left: MAX_RESULT_IP }, m, true).is_err() {
-            cx.anomaly("addresses_cut");
-        }
-    }
-    if survey.others {
-        r.begin_text(&f::dns::ANSWERS);
-        if write_others(&mut Cut { out: &mut Appended(r), left: cx.limits.text }, m, true) == Err(Stop::Bad) {
-            cx.anomaly("record_data");
-        }
-    }
-}
-
-fn put_rcode(r: &mut Record, rcode: u16) {
-    put_name(r, &f::dns::RCODE, rcode_name(rcode), format_args!("{rcode}"));
-}
-
-fn put_name(r: &mut Record, field: &'static Field, name: Option<&'static str>, number: fmt::Arguments<'_>) {
-    match name {
-        Some(name) => r.word(field, name),
-        None => {
-            r.begin_text(field);
-            let _ = Appended(r).write_fmt(number);
-        }
-    }
-}
-
-/// All addresses of the answer section, comma separated.
-fn write_addresses(out: &mut Cut<'_>, m: &Message<'_>, mut first: bool) -> fmt::Result {
-    for ip in m.answers().filter_map(|rr| rr.address()) {
-        // An address is told whole or not at all.
-        if out.left < "ffff:ffff:ffff:ffff:ffff:ffff:255.255.255.255,".len() {
-            return Err(fmt::Error);
-        }
-        let sep = if std::mem::take(&mut first) { "" } else { "," };
-        write!(out, "{sep}{ip}")?;
-    }
-    Ok(())
-}
-
-/// All else of the answer section, comma separated; how the worst of it ended.
-fn write_others(out: &mut Cut<'_>, m: &Message<'_>, mut first: bool) -> Result<(), Stop> {
-    let mut bad = Ok(());
-    for rr in m.answers().filter(|rr| rr.address().is_none()) {
-        if !std::mem::take(&mut first) {
-            out.write_char(',')?;
-        }
-        match write_rr(out, &rr) {
-            Err(Stop::Full) => return bad.and(Err(Stop::Full)),
-            Err(Stop::Bad) => bad = Err(Stop::Bad),
-            Ok(()) => {}
-        }
-    }
-    bad
-}
-
-/// The text field of a record that was begun last.
-struct Appended<'a>(&'a mut Record);
-
-impl Write for Appended<'_> {
-    fn write_str(&mut self, s: &str) -> fmt::Result {
-        self.0.append(s.as_bytes());
-        Ok(())
-    }
-}
-
-/// Takes so many bytes and then no more.
-struct Cut<'a> {
-    out: &'a mut dyn Write,
-    left: usize,
-}
-
-impl Write for Cut<'_> {
-    fn write_str(&mut self, s: &str) -> fmt::Result {
-        let part = s.get(..self.left).unwrap_or(s);
-        self.left = self.left.saturating_sub(part.len());
-        self.out.write_str(part)?;
-        if part.len() < s.len() { Err(fmt::Error) } else { Ok(()) }
-    }
-}
-
-impl Transfer {
-    fn heap(&self) -> usize {
-        self.ips.capacity().saturating_add(self.texts.capacity())
-    }
-
-    /// One message of the answer; true when it was the last.
-    fn take(&mut self, m: &Message<'_>, qtype: u16, limits: &Limits, keep: bool) -> bool {
-        if keep {
-            let left = MAX_RESULT_IP.saturating_sub(self.ips.len());
-            let first = self.ips.is_empty();
-            let _ = write_addresses(&mut Cut { out: &mut self.ips, left }, m, first);
-            let left = limits.text.saturating_sub(self.texts.len());
-            let first = self.texts.is_empty();
-            if write_others(&mut Cut { out: &mut self.texts, left }, m, first) == Err(Stop::Bad) {
-                self.bad = true;
-            }
-        }
-        let mut over = false;
-        for rr in m.answers() {
-            over = self.record(&rr, qtype);
-        }
-        // A lone SOA answers IXFR when the asker is up to date (RFC 1995 section 2). A message
-        // that does not begin with SOA, or nothing at all, is no transfer.
-        over || self.serial.is_none() || (self.records == 1 && qtype == rtype::IXFR)
-    }
-
-    /// True when this record ends the transfer.
-    fn record(&mut self, rr: &Rr<'_>, qtype: u16) -> bool {
-        self.records = self.records.saturating_add(1);
-        let serial = (rr.rtype == rtype::SOA).then(|| soa_serial(rr)).flatten();
-        match (self.serial, serial) {
-            (None, Some(_)) if self.records == 1 => {
-                self.serial = serial;
-                self.wanted = 1;
-                false
-            }
-            // Differences begin with the old SOA; the new one comes before the last additions
-            // and once more at the end.
-            (Some(new), Some(s)) if self.records == 2 && qtype == rtype::IXFR && s != new => {
-                self.wanted = 2;
-                false
-            }
-            (Some(new), Some(s)) if s == new => {
-                self.wanted = self.wanted.saturating_sub(1);
-                self.wanted == 0
-            }
-            _ => false,
-        }
-    }
-
-    /// Puts what was gathered into the record.
-    fn tell(self, cx: &mut Cx<'_>, txn: &mut Txn, rcode: u16) {
-        if self.bad {
-            cx.anomaly("record_data");
-        }
-        let Some(r) = &mut txn.record else { return };
-        put_rcode(r, rcode);
-        if !self.ips.is_empty() {
-            r.text(&f::dns::RESULT_IP, self.ips.as_bytes());
-        }
-        if !self.texts.is_empty() {
-            r.text(&f::dns::ANSWERS, self.texts.as_bytes());
-        }
-    }
-}
-
-/// The serial of a SOA record: behind two names.
-fn soa_serial(rr: &Rr<'_>) -> Option<u32> {
-    let mut data = rr.data;
-    data.name().ok()?;
-    data.name().ok()?;
-    data.r.be32("").ok()
 }
 
 impl Parser for Session {

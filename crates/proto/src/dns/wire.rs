@@ -335,10 +335,10 @@ impl<'a> Message<'a> {
         let mut at = Cursor::new(bytes);
         let header = Header::parse(&mut at.r)?;
         let [questions, ..] = header.counts;
-        let mut question = None;
-        for _ in 0..questions {
-            let q = at.question()?;
-            question.get_or_insert(q);
+        let question = if questions > 0 { Some(at.question()?) } else { None };
+        for _ in 1..questions {
+            at.skip_name()?;
+            at.r.skip(4, "question_short")?;
         }
         Ok(Message { header, question, records: at })
     }

@@ -1,4 +1,4 @@
-//! Edge in: frames from the kernel ([`ring`]) and from capture files ([`file`]).
+//! Edge in: frames from the kernel ([`ring`]) and from capture files ([`mod@file`]).
 //!
 //! Both give [`base::Frame`]s that borrow the buffer they arrived in; nothing is copied.
 #![allow(

@@ -54,7 +54,7 @@ fn dispatch(invocation: Invocation) -> Result<(), Failure> {
             warnings.iter().for_each(|w| say(w));
             print(&help::config(&loaded.written, style()))
         }
-        Command::Kpis => print(&crate::kpis::reference()),
+        Command::Kpis => print(&record::reference_markdown()),
         Command::Version => print(&format!("mfnano {}\n", crate::VERSION)),
         Command::Help(None) => print(&help::all(style())),
         Command::Help(Some(topic)) => {

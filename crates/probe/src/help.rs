@@ -222,11 +222,11 @@ mod tests {
         assert_eq!(topic("devcie", PLAIN).unwrap_err(), "did you mean `mfnano help device`?");
     }
 
-    /// `packaging/mfnano.conf` is this text. To renew it: MFNANO_RENEW=1 cargo test -p mfnano example
+    /// `packaging/mfnano.conf` is this text. To renew it: UPDATE=1 cargo test -p mfnano example
     #[test]
     fn the_example_file_is_in_step_and_loads_with_every_line_taken_in() {
         let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../packaging/mfnano.conf");
-        if std::env::var_os("MFNANO_RENEW").is_some() {
+        if std::env::var_os("UPDATE").is_some() {
             std::fs::write(path, example()).unwrap();
         }
         assert_eq!(std::fs::read_to_string(path).unwrap(), example(), "renew it, see above");

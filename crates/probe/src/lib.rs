@@ -10,7 +10,6 @@ pub mod cli;
 pub mod commands;
 pub mod config;
 pub mod help;
-pub mod kpis;
 pub mod read;
 pub mod run;
 

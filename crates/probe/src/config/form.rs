@@ -2,6 +2,7 @@
 
 use engine::NetFilter;
 use proto::ProtoId;
+use record::Redactor;
 use std::net::IpAddr;
 
 /// What the value of a key looks like.
@@ -44,10 +45,10 @@ pub const PROC_LIST: Form =
     Form::Syntax("names of processes in a comma list, or a number from 1 to 100", |v| {
         ProcList::parse(v).map(drop)
     });
-/// See [`redact`].
+/// See [`Redactor`].
 pub const REDACT: Form =
     Form::Syntax("`none`, or a comma list of authorization, cookie, password, card, key:NAME", |v| {
-        redact(v).map(drop)
+        Redactor::new(v).map(drop)
     });
 /// See [`Destination`].
 pub const DESTINATIONS: Form =
@@ -312,30 +313,6 @@ pub fn destinations(text: &str) -> Result<Vec<Destination>, String> {
     not_too_long(items(text).map(Destination::parse).collect::<Result<_, _>>()?)
 }
 
-/// `redact`: the words, each once; empty for none.
-///
-/// # Errors
-/// The first unknown word.
-pub fn redact(text: &str) -> Result<Vec<String>, String> {
-    const WORDS: [&str; 4] = ["authorization", "cookie", "password", "card"];
-    if text == "none" {
-        return Ok(Vec::new());
-    }
-    let mut words: Vec<String> = Vec::new();
-    for item in items(text) {
-        let known =
-            WORDS.contains(&item) || item.strip_prefix("key:").is_some_and(|name| !name.trim().is_empty());
-        if !known {
-            let near = super::keys::nearest(item, WORDS).map(|w| format!("; did you mean `{w}`?"));
-            return Err(format!("{} is not known{}", shown(item), near.unwrap_or_default()));
-        }
-        if !words.iter().any(|w| w == item) {
-            words.push(item.to_owned());
-        }
-    }
-    not_too_long(words)
-}
-
 /// `chunk`: bytes of a datagram, or none when records are not cut.
 ///
 /// # Errors
@@ -404,9 +381,9 @@ mod tests {
 
     #[test]
     fn lists_of_words() {
-        assert_eq!(redact("card,key:session_id,card").unwrap(), ["card", "key:session_id"]);
-        assert_eq!(redact("none").unwrap(), [""; 0]);
-        assert!(redact("pasword").unwrap_err().contains("did you mean `password`"));
+        assert_eq!(REDACT.check("card,key:session_id,card"), Ok(()));
+        assert_eq!(REDACT.check("none"), Ok(()));
+        assert!(REDACT.check("pasword").unwrap_err().contains("pasword"));
         assert_eq!(ProcList::parse("3"), Ok(ProcList::Busiest(3)));
         assert!(ProcList::parse("0").is_err());
         assert_eq!(

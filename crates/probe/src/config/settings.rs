@@ -5,7 +5,7 @@ use super::keys::{Effect, K};
 use super::written::Written;
 use engine::{Content, Layer4Choice, NetFilter};
 use proto::ProtoId;
-use record::Format;
+use record::{Format, Redactor};
 use std::path::PathBuf;
 
 /// A megabyte of the configuration.
@@ -79,8 +79,8 @@ pub struct Settings {
     pub pin: Option<(NetFilter, ProtoId)>,
     /// `proclist`.
     pub proc_list: Option<ProcList>,
-    /// `redact`: the words, none for nothing.
-    pub redact: Vec<String>,
+    /// `redact`; `None`: nothing is masked.
+    pub redactor: Option<Redactor>,
     /// `flow-detail`.
     pub flow_detail: bool,
     /// `exp-domain`.
@@ -169,7 +169,7 @@ impl Settings {
             base64: w.get(K::Base64).is_some(),
             pin: pin(&w, &mut warnings),
             proc_list,
-            redact: form::redact(w.effective(K::Redact)).unwrap_or_default(),
+            redactor: Redactor::new(w.effective(K::Redact)).ok().filter(|r| !r.is_idle()),
             flow_detail: on(K::FlowDetail),
             destinations: form::destinations(w.effective(K::ExpDomain)).unwrap_or_default(),
             json: cycle(K::JsonPath, K::JsonSize),

@@ -1,0 +1,150 @@
+use super::*;
+use crate::{Chunking, Destination, Transport};
+use std::collections::HashMap;
+
+/// A receiver as the specification has it: joins chunks, unpacks gzip.
+fn receive(socket: &UdpSocket, records: usize, largest: usize) -> Vec<Vec<u8>> {
+    let mut got = Vec::new();
+    let mut open: HashMap<[u8; 8], Vec<Option<Vec<u8>>>> = HashMap::new();
+    let mut buffer = vec![0; 70_000];
+    while got.len() < records {
+        let n = socket.recv(&mut buffer).unwrap();
+        assert!(n <= largest, "a datagram of {n} bytes");
+        let datagram = &buffer[..n];
+        if !datagram.starts_with(&[0x1e, 0x0f]) {
+            got.push(unpacked(datagram));
+            continue;
+        }
+        let (number, count) = (usize::from(datagram[10]), usize::from(datagram[11]));
+        assert!(number < count && count <= 128 && n > 12);
+        let id: [u8; 8] = datagram[2..10].try_into().unwrap();
+        let parts = open.entry(id).or_insert_with(|| vec![None; count]);
+        assert!(parts[number].replace(datagram[12..].to_vec()).is_none(), "a chunk twice");
+        if parts.iter().all(Option::is_some) {
+            let parts = open.remove(&id).unwrap();
+            got.push(unpacked(&parts.into_iter().flatten().flatten().collect::<Vec<u8>>()));
+        }
+    }
+    assert!(open.is_empty());
+    got
+}
+
+fn unpacked(data: &[u8]) -> Vec<u8> {
+    if data.starts_with(&[0x1f, 0x8b]) {
+        miniz_oxide::inflate::decompress_to_vec(&data[10..data.len() - 8]).unwrap()
+    } else {
+        data.to_vec()
+    }
+}
+
+fn sink(port: u16, compress: bool, chunk: Chunking) -> Udp {
+    let to = Destination { host: "127.0.0.1".into(), port, transport: Transport::Udp };
+    Udp::new(UdpConfig { to, compress, chunk })
+}
+
+fn receiver() -> (UdpSocket, u16) {
+    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+    socket.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+    let port = socket.local_addr().unwrap().port();
+    (socket, port)
+}
+
+/// Texts that compress by half, of any length.
+fn record(len: usize, seed: u32) -> Vec<u8> {
+    let mut x = seed | 1;
+    (0..len)
+        .map(|_| {
+            x = x.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            b"0123456789abcdef"[(x >> 28) as usize]
+        })
+        .collect()
+}
+
+#[test]
+fn plain_chunked_and_compressed_records_arrive_whole() {
+    for compress in [false, true] {
+        for (chunk, largest) in
+            [(Chunking::default(), 1420), (Chunking::Datagram(8192), 8192), (Chunking::Off, 65_507)]
+        {
+            let (socket, port) = receiver();
+            let mut sink = sink(port, compress, chunk);
+            let queue = Queue::new(0);
+            let mut batch = Batch::default();
+            let want: Vec<Vec<u8>> = [2, 100, 1419, 1420, 1421, 3000, 9000, 60_000]
+                .iter()
+                .map(|n| record(*n, *n as u32))
+                .collect();
+            for record in &want {
+                batch.add(|o| o.extend_from_slice(record));
+            }
+            sink.send(&batch, &queue);
+            assert_eq!(receive(&socket, want.len(), largest), want);
+            let counts = queue.account.read();
+            assert_eq!((counts.sent, counts.dropped_all()), (want.len() as u64, 0));
+        }
+    }
+}
+
+#[test]
+fn many_small_records_cross_the_calls() {
+    let (socket, port) = receiver();
+    for compress in [false, true] {
+        let mut sink = sink(port, compress, Chunking::default());
+        let queue = Queue::new(0);
+        let want: Vec<Vec<u8>> = (0..200).map(|i| record(60 + i % 7, i as u32)).collect();
+        let mut batch = Batch::default();
+        for record in &want {
+            batch.add(|o| o.extend_from_slice(record));
+        }
+        sink.send(&batch, &queue);
+        assert_eq!(receive(&socket, want.len(), 1420), want);
+    }
+}
+
+#[test]
+fn too_big_is_counted_and_the_next_goes() {
+    let (socket, port) = receiver();
+    for (chunk, too_big) in [(Chunking::Datagram(256), 128 * 244 + 1), (Chunking::Off, 65_508)] {
+        let mut sink = sink(port, false, chunk);
+        let queue = Queue::new(0);
+        let mut batch = Batch::default();
+        batch.add(|o| o.extend_from_slice(&record(too_big, 1)));
+        batch.add(|o| o.extend_from_slice(b"{}"));
+        sink.send(&batch, &queue);
+        assert_eq!(receive(&socket, 1, 256), [b"{}"]);
+        let counts = queue.account.read();
+        assert_eq!((counts.sent, counts.dropped_for(Reason::TooBig)), (1, 1));
+    }
+}
+
+#[test]
+fn nobody_there_is_counted_and_not_fatal() {
+    let (socket, port) = receiver();
+    drop(socket);
+    let mut sink = sink(port, false, Chunking::default());
+    let queue = Queue::new(0);
+    let mut batch = Batch::default();
+    (0..50).for_each(|_| batch.add(|o| o.extend_from_slice(b"{}")));
+    for _ in 0..20 {
+        sink.send(&batch, &queue);
+    }
+    let counts = queue.account.read();
+    assert_eq!(counts.sent + counts.dropped_all(), 1000);
+    assert!(counts.dropped_for(Reason::SendError) > 0);
+    // The receiver comes back.
+    let socket = UdpSocket::bind(("127.0.0.1", port)).unwrap();
+    socket.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+    sink.send(&batch, &queue);
+    assert!(!receive(&socket, 40, 1420).is_empty());
+}
+
+#[test]
+fn no_address_is_counted() {
+    let mut sink = sink(1, false, Chunking::default());
+    sink.config.to.host = "no-such-host.invalid".into();
+    let queue = Queue::new(0);
+    let mut batch = Batch::default();
+    batch.add(|o| o.extend_from_slice(b"{}"));
+    sink.send(&batch, &queue);
+    assert_eq!(queue.account.read().dropped_for(Reason::NoAddress), 1);
+}

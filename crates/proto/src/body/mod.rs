@@ -7,13 +7,15 @@
 //! A body may be of any size; only the prefix that the record needs is ever held. The true size is
 //! counted. Shared by HTTP/1 and HTTP/2.
 
+mod charset;
 mod chunked;
 mod coding;
 mod media;
 
+use charset::Charset;
 pub(crate) use chunked::{Chunked, Piece};
 use coding::Coding;
-use media::{Media, looks_binary};
+use media::{Media, looks_binary, parameter};
 
 use crate::session::Limits;
 use record::{Field, Record};
@@ -35,6 +37,8 @@ pub(crate) struct Collector {
     holed: bool,
     media: Media,
     codings: [Coding; CODINGS],
+    /// What Content-Type says; `None` when it says nothing.
+    charset: Option<Charset>,
 }
 
 impl Collector {
@@ -52,6 +56,7 @@ impl Collector {
             return;
         }
         self.media = Media::of(content_type);
+        self.charset = parameter(content_type, b"charset").map(Charset::of);
         self.codings = [Coding::Identity; CODINGS];
         let names = codings.into_iter().flat_map(|c| c.split(|b| *b == b','));
         let applied = names.map(|n| Coding::of(n.trim_ascii())).filter(|c| *c != Coding::Identity);
@@ -116,14 +121,21 @@ impl Collector {
             let cap = if layers > 0 { BETWEEN.min(limits.inflated) } else { cap };
             bytes = coding.decode(&bytes, cap).into();
         }
-        let binary = self.media == Media::Binary || looks_binary(&bytes, self.media == Media::Text);
-        if !binary {
-            record.text(field, at_character(bytes.get(..limits.text).unwrap_or(&bytes)));
-        } else if limits.base64 {
+        let (charset, mark) = match Charset::by_mark(&bytes) {
+            Some((c, mark)) => (c, mark),
+            None => (self.charset.or_else(|| Charset::by_meta(&bytes)).unwrap_or_default(), 0),
+        };
+        let is_wide = matches!(charset, Charset::Utf16Le | Charset::Utf16Be);
+        let promised = self.media == Media::Text || self.charset.is_some();
+        if self.media == Media::Binary || (!is_wide && looks_binary(&bytes, promised)) {
             record.begin_text(field);
-            base64(bytes.get(..limits.text).unwrap_or(&bytes), |quad| record.append(quad));
+            if limits.base64 {
+                base64(bytes.get(..limits.text).unwrap_or(&bytes), |quad| record.append(quad));
+            }
+        } else if charset == Charset::Utf8 {
+            record.text(field, at_character(bytes.get(..limits.text).unwrap_or(&bytes)));
         } else {
-            record.text(field, b"");
+            record.text(field, &charset.decode(bytes.get(mark..).unwrap_or_default(), limits.text));
         }
     }
 }

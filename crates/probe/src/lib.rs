@@ -10,8 +10,12 @@ pub mod cli;
 pub mod commands;
 pub mod config;
 pub mod help;
+pub mod host;
+pub mod identity;
 pub mod read;
 pub mod run;
+pub mod sys;
+pub mod user;
 
 /// Version of the program.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");

@@ -172,6 +172,21 @@ fn refusals_without_the_question_and_updates_are_paired_too() {
 }
 
 #[test]
+fn of_several_questions_the_first_is_told() {
+    let mut two = query(1, "a.b", 1);
+    two[5] = 2;
+    two.extend_from_slice(&[0xc0, 0x0c, 0, 28, 0, 1]);
+    assert_eq!(probe(Transport::Udp, C, &two), Verdict::Yes);
+    let mut h = udp();
+    h.feed(C, &two);
+    two[2] = 0x81;
+    h.feed(S, &two);
+    assert_eq!(body(&h.rows()[0]), ["a.b", "A", "NOERROR", "", ""]);
+    two[22] = 0x40;
+    assert_eq!(probe(Transport::Udp, S, &two), Verdict::No, "the others are read too");
+}
+
+#[test]
 fn text_is_cut_at_its_limit_and_addresses_are_told_whole() {
     let mut h = udp().limits(Limits { text: 10, ..Limits::default() });
     h.feed(C, &query(1, "a", 16));

@@ -242,4 +242,13 @@ mod tests {
             assert!(all.iter().any(|a| a.ip.is_loopback()));
         }
     }
+
+    #[test]
+    fn a_hangup_asks_once_for_the_configuration() {
+        watch_signals();
+        assert!(!reload_asked());
+        // SAFETY: takes a number; the handler was set by the line above.
+        unsafe { libc::raise(libc::SIGHUP) };
+        assert!(reload_asked() && !reload_asked() && !stop_asked());
+    }
 }

@@ -38,7 +38,7 @@ pub struct Redactor {
     /// Lower case.
     keys: Vec<Vec<u8>>,
     /// First three bytes of all names, folded as the scan folds.
-    stems: Vec<[u8; 3]>,
+    stems: Vec<Stem>,
 }
 
 impl Redactor {
@@ -61,7 +61,7 @@ impl Redactor {
         let mut stem = |name: &[u8]| {
             let mut folded = name.iter().map(|b| b | FOLD);
             if let (Some(a), Some(b), Some(c)) = (folded.next(), folded.next(), folded.next()) {
-                r.stems.push([a, b, c]);
+                r.stems.push([[a; BLOCK], [b; BLOCK], [c; BLOCK]]);
             }
         };
         if r.authorization {
@@ -219,42 +219,56 @@ fn is_word(b: u8) -> bool {
     b.is_ascii_alphanumeric() || b == b'_' || b == b'-'
 }
 
+/// Bytes of a block of the scan: what the compiler makes vector code of.
+const BLOCK: usize = 32;
+
+/// The first three bytes of a name, folded, each repeated over a block.
+type Stem = [[u8; BLOCK]; 3];
+
 /// Where the next stem begins, from `at` on.
-fn stem_at(stems: &[[u8; 3]], text: &[u8], at: usize) -> Option<usize> {
-    let mut at = at;
-    loop {
-        let rest = text.get(at..)?;
-        if let (Some(a), Some(b), Some(c)) = (
-            rest.first_chunk::<16>(),
-            rest.get(1..).and_then(<[u8]>::first_chunk::<16>),
-            rest.get(2..).and_then(<[u8]>::first_chunk::<16>),
-        ) && !block_has(stems, a, b, c)
-        {
-            at = at.saturating_add(16);
-            continue;
+fn stem_at(stems: &[Stem], text: &[u8], at: usize) -> Option<usize> {
+    let mut rest = text.get(at..)?;
+    while let Some((a, next)) = rest.split_first_chunk::<BLOCK>()
+        && let Some(b) = rest.get(1..).and_then(<[u8]>::first_chunk)
+        && let Some(c) = rest.get(2..).and_then(<[u8]>::first_chunk)
+    {
+        if block_has(stems, a, b, c) {
+            break;
         }
-        let block = rest.get(..18).unwrap_or(rest);
-        let is_stem = |w: &[u8]| matches!(w, [a, b, c] if stems.contains(&[a | FOLD, b | FOLD, c | FOLD]));
-        if let Some(i) = block.windows(3).position(is_stem) {
-            return Some(at.saturating_add(i));
-        }
-        if rest.len() <= 18 {
+        rest = next;
+    }
+    // What is too short for a block is looked at with zeros behind it.
+    let mut padded = [0; BLOCK.saturating_mul(2)];
+    if let Some(short) = padded.get_mut(..rest.len())
+        && rest.len() < BLOCK.saturating_add(2)
+    {
+        short.copy_from_slice(rest);
+        let (a, b) = (padded.first_chunk()?, padded.get(1..)?.first_chunk()?);
+        if !block_has(stems, a, b, padded.get(2..)?.first_chunk()?) {
             return None;
         }
-        at = at.saturating_add(16);
     }
+    let is_stem = |w: &[u8]| {
+        let same = |s: &[u8; BLOCK], b: &u8| s.first() == Some(&(b | FOLD));
+        matches!(w, [a, b, c] if stems.iter().any(|[x, y, z]| same(x, a) && same(y, b) && same(z, c)))
+    };
+    let passed = text.len().saturating_sub(rest.len());
+    rest.windows(3).position(is_stem).map(|i| passed.saturating_add(i))
 }
 
 /// Does a stem begin in this block? `b` and `c` are the block one and two bytes on.
 #[inline]
-fn block_has(stems: &[[u8; 3]], a: &[u8; 16], b: &[u8; 16], c: &[u8; 16]) -> bool {
-    let mut any = 0u8;
+fn block_has(stems: &[Stem], a: &[u8; BLOCK], b: &[u8; BLOCK], c: &[u8; BLOCK]) -> bool {
+    let [a, b, c] = [a, b, c].map(|block| block.map(|b| b | FOLD));
+    let mut any = [0u8; BLOCK];
     for [x, y, z] in stems {
-        for ((a, b), c) in a.iter().zip(b).zip(c) {
-            any |= u8::from(a | FOLD == *x) & u8::from(b | FOLD == *y) & u8::from(c | FOLD == *z);
+        let bytes = a.iter().zip(x).zip(b.iter().zip(y)).zip(c.iter().zip(z));
+        for (any, (((a, x), (b, y)), (c, z))) in any.iter_mut().zip(bytes) {
+            // Zero where all three bytes are the stem's.
+            *any |= u8::from((a ^ x) | (b ^ y) | (c ^ z) == 0);
         }
     }
-    any != 0
+    any.iter().fold(0, |all, b| all | b) != 0
 }
 
 /// The word that holds `hit`, looking back no further than `floor`.

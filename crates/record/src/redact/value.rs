@@ -49,6 +49,9 @@ fn hex(b: u8) -> Option<u8> {
 
 /// Is a letter percent-encoded somewhere?
 pub(super) fn has_coded_letter(text: &[u8]) -> bool {
+    if !text.contains(&b'%') {
+        return false; // faster than looking for its place
+    }
     let mut rest = text;
     while let Some(i) = rest.iter().position(|b| *b == b'%') {
         rest = rest.get(i..).unwrap_or_default();

@@ -2,7 +2,7 @@
 //! events become.
 
 use crate::account::Account;
-use crate::config::{Config, Content};
+use crate::config::Config;
 use crate::conversation::{Conversation, Facts, Talk, Wish};
 use crate::engine::Output;
 use crate::{head, report};
@@ -46,7 +46,7 @@ const SERVERS: usize = 4096;
 impl Core {
     pub(crate) fn new(config: Config) -> Core {
         let seed = config.flow.seed;
-        let ignored = config.ignore.iter().fold(0u64, |set, id| set | 1u64.wrapping_shl(*id as u32));
+        let ignored = set_of(&config.ignore);
         Core {
             config,
             account: Account::default(),
@@ -61,6 +61,13 @@ impl Core {
             body: Record::default(),
             ignored,
         }
+    }
+
+    /// Another configuration within the memory that the first one planned.
+    pub(crate) fn reconfigure(&mut self, config: Config) {
+        let Config { flow, defrag_bytes, session_bytes, .. } = self.config;
+        self.ignored = set_of(&config.ignore);
+        self.config = Config { flow, defrag_bytes, session_bytes, ..config };
     }
 
     pub(crate) fn limits(&self) -> &Limits {
@@ -120,6 +127,11 @@ impl Core {
         }
         self.pool.give(t.record);
     }
+}
+
+/// Protocols as a set of bits by their place in the registry.
+fn set_of(ids: &[ProtoId]) -> u64 {
+    ids.iter().fold(0u64, |set, id| set | 1u64.wrapping_shl(*id as u32))
 }
 
 /// The core and where its records go, as the flow table sees them.

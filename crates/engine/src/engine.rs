@@ -47,6 +47,14 @@ impl Engine {
         }
     }
 
+    /// Takes another configuration over while it works. What was sized at the start stays as it
+    /// is: the flow table with its times, the memory shares. Open conversations go on.
+    pub fn reconfigure(&mut self, config: Config) {
+        self.table.set_follow_default(config.content != Content::Off);
+        self.decap = Decap { enabled: config.decap };
+        self.core.reconfigure(config);
+    }
+
     /// Tells the name and address of an interface: the fields CARD and CARD_IP.
     pub fn set_interface(&mut self, ifindex: u32, name: &str, ip: Option<IpAddr>) {
         /// Interfaces of one host; containers come and go, so the oldest knowledge goes too.

@@ -72,10 +72,15 @@ impl Batch {
         self.bytes.capacity() + self.ends.capacity() * size_of::<usize>()
     }
 
-    /// Empties it for another use; false when it is too large to keep.
-    pub(crate) fn recycle(&mut self) -> bool {
+    /// Empties it.
+    pub fn clear(&mut self) {
         self.bytes.clear();
         self.ends.clear();
+    }
+
+    /// Empties it for another use; false when it is too large to keep.
+    pub(crate) fn recycle(&mut self) -> bool {
+        self.clear();
         self.bytes.capacity() <= KEEP
     }
 }

@@ -1,9 +1,10 @@
 //! What values look like: the check of a value, and the types that structured ones become.
 
+use capture::ring::Interfaces;
 use engine::NetFilter;
+use export::Chunking;
 use proto::ProtoId;
 use record::Redactor;
-use std::net::IpAddr;
 
 /// What the value of a key looks like.
 #[derive(Clone, Copy, Debug)]
@@ -28,10 +29,10 @@ pub enum Form {
 
 /// Yes or no.
 pub const SWITCH: Form = Form::Words(&["0", "1"]);
-/// See [`Devices`].
+/// See [`Interfaces`].
 pub const DEVICES: Form =
     Form::Syntax("`any`, or names of interfaces in a comma list, `!name` to leave one out", |v| {
-        Devices::parse(v).map(drop)
+        v.parse::<Interfaces>().map(drop).map_err(|e| e.to_string())
     });
 /// See [`NetFilter`].
 pub const NETS: Form =
@@ -50,11 +51,13 @@ pub const REDACT: Form =
     Form::Syntax("`none`, or a comma list of authorization, cookie, password, card, key:NAME", |v| {
         Redactor::new(v).map(drop)
     });
-/// See [`Destination`].
-pub const DESTINATIONS: Form =
-    Form::Syntax("host:port or host:port:tcp, in a comma list", |v| destinations(v).map(drop));
-/// See [`chunk`].
-pub const CHUNK: Form = Form::Syntax("a whole number from 512 to 65507, or off", |v| chunk(v).map(drop));
+/// See [`export::Destination`].
+pub const DESTINATIONS: Form = Form::Syntax("host:port or host:port:tcp, in a comma list", |v| {
+    export::parse_destinations(v).map(drop)
+});
+/// See [`Chunking`].
+pub const CHUNK: Form =
+    Form::Syntax("bytes of a datagram from 256 to 8192, or off", |v| Chunking::parse(v).map(drop));
 /// See [`record::Format`].
 pub const FORMAT: Form = Form::Words(&["nano", "gelf", "ecs"]);
 
@@ -124,55 +127,6 @@ fn items(list: &str) -> impl Iterator<Item = &str> {
 
 fn not_too_long<T>(list: Vec<T>) -> Result<Vec<T>, String> {
     if list.len() > MAX_LIST { Err(format!("more than {MAX_LIST} items")) } else { Ok(list) }
-}
-
-/// `device`: which interfaces.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Devices {
-    /// These; all of them when empty.
-    pub names: Vec<String>,
-    /// But not these.
-    pub except: Vec<String>,
-}
-
-impl Devices {
-    /// Reads the list.
-    ///
-    /// # Errors
-    /// What is wrong with it.
-    pub fn parse(text: &str) -> Result<Devices, String> {
-        /// IFNAMSIZ of Linux less the final 0; alternative names are up to 127.
-        const LONGEST: usize = 127;
-        let (mut names, mut except, mut any) = (Vec::new(), Vec::new(), false);
-        for item in items(text) {
-            if item == "any" {
-                any = true;
-                continue;
-            }
-            let (list, name) = match item.strip_prefix('!') {
-                Some(name) => (&mut except, name.trim()),
-                None => (&mut names, item),
-            };
-            if name.is_empty()
-                || name.len() > LONGEST
-                || name.contains(|c: char| c.is_whitespace() || c == '/')
-            {
-                return Err(format!("{} is not the name of an interface", shown(item)));
-            }
-            list.push(name.to_owned());
-        }
-        if any && !names.is_empty() {
-            return Err("`any` already stands for all of them".to_owned());
-        }
-        Ok(Devices { names: not_too_long(names)?, except: not_too_long(except)? })
-    }
-
-    /// Is this interface meant?
-    #[must_use]
-    pub fn has(&self, name: &str) -> bool {
-        (self.names.is_empty() || self.names.iter().any(|n| n == name))
-            && !self.except.iter().any(|n| n == name)
-    }
 }
 
 /// A protocol by name.
@@ -262,107 +216,9 @@ impl ProcList {
     }
 }
 
-/// Where records go.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Destination {
-    /// Name or address.
-    pub host: String,
-    /// Port.
-    pub port: u16,
-    /// GELF TCP; else UDP.
-    pub tcp: bool,
-}
-
-impl Destination {
-    fn parse(item: &str) -> Result<Destination, String> {
-        let wrong = |why: &str| format!("{}: {why}", shown(item));
-        let (host, rest) = match item.strip_prefix('[') {
-            Some(rest) => {
-                let (host, rest) = rest.split_once(']').ok_or_else(|| wrong("`]` is missing"))?;
-                if !matches!(host.parse(), Ok(IpAddr::V6(_))) {
-                    return Err(wrong("an IPv6 address is expected in brackets"));
-                }
-                (host, rest.strip_prefix(':').ok_or_else(|| wrong("the port is missing"))?)
-            }
-            None => item.split_once(':').ok_or_else(|| wrong("the port is missing"))?,
-        };
-        if host.is_empty() || host.contains(|c: char| c.is_whitespace() || c == '/') {
-            return Err(wrong("the host is missing or has characters that names don't have"));
-        }
-        let (port, tcp) = match rest.split_once(':') {
-            None => (rest, false),
-            Some((port, "udp")) => (port, false),
-            Some((port, "tcp")) => (port, true),
-            Some(_) if host.parse::<u16>().is_ok() || rest.matches(':').count() > 1 => {
-                return Err(wrong("an IPv6 address needs brackets: [IP]:port"));
-            }
-            Some(_) => return Err(wrong("after the port only :tcp or :udp may follow")),
-        };
-        match number(port) {
-            Some(n @ 1..=65_535) => Ok(Destination { host: host.to_owned(), port: n as u16, tcp }),
-            _ => Err(wrong("the port is a number from 1 to 65535")),
-        }
-    }
-}
-
-/// A list of destinations.
-///
-/// # Errors
-/// The first wrong one.
-pub fn destinations(text: &str) -> Result<Vec<Destination>, String> {
-    not_too_long(items(text).map(Destination::parse).collect::<Result<_, _>>()?)
-}
-
-/// `chunk`: bytes of a datagram, or none when records are not cut.
-///
-/// # Errors
-/// What is wrong.
-pub fn chunk(text: &str) -> Result<Option<usize>, String> {
-    match (text, number(text)) {
-        ("off", _) => Ok(None),
-        (_, Some(n @ 512..=65_507)) => Ok(Some(n as usize)),
-        _ => Err(format!("{} is not that", shown(text))),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn devices() {
-        let d = Devices::parse("any,!lo, !docker0").unwrap();
-        assert!(d.has("eth0") && !d.has("lo") && !d.has("docker0"));
-        let d = Devices::parse("eth0,eth1").unwrap();
-        assert!(d.has("eth1") && !d.has("lo"));
-        assert!(Devices::parse("any,eth0").is_err());
-        assert!(Devices::parse("eth 0").is_err());
-        assert!(Devices::parse("!").is_err());
-        assert!(Devices::parse(&vec!["e"; 65].join(",")).is_err());
-    }
-
-    #[test]
-    fn destinations_of_every_form() {
-        let d = destinations("demo.example:12201, 10.0.0.1:12202:tcp,[2001:db8::1]:5:udp").unwrap();
-        let flat: Vec<_> = d.iter().map(|d| (&*d.host, d.port, d.tcp)).collect();
-        assert_eq!(
-            flat,
-            [("demo.example", 12201, false), ("10.0.0.1", 12202, true), ("2001:db8::1", 5, false)]
-        );
-        for (text, why) in [
-            ("host", "the port is missing"),
-            ("host:0", "1 to 65535"),
-            ("host:1:sctp", "only :tcp or :udp"),
-            (":1", "the host is missing"),
-            ("2001:db8::1:53", "needs brackets"),
-            ("[::1]53", "the port is missing"),
-            ("[host]:1", "IPv6 address is expected"),
-            ("http://host:1", "needs brackets"),
-        ] {
-            let e = destinations(text).unwrap_err();
-            assert!(e.contains(why) || text.starts_with("http"), "{text}: {e}");
-        }
-    }
 
     #[test]
     fn words_and_numbers() {
@@ -374,9 +230,12 @@ mod tests {
         assert_eq!(Form::Hundreds(100, 1000).check("300"), Ok(()));
         assert_eq!(Form::Words(&["a", "b", "c"]).expected(), "a, b or c");
         assert!(Form::Any.check("a\u{1b}[0m").is_err());
-        assert_eq!(chunk("off"), Ok(None));
-        assert_eq!(chunk("1420"), Ok(Some(1420)));
-        assert!(chunk("100").is_err());
+        assert_eq!(CHUNK.check("off"), Ok(()));
+        assert!(CHUNK.check("100").is_err());
+        assert_eq!(DESTINATIONS.check("log.example:12201,[::1]:5:tcp"), Ok(()));
+        assert!(DESTINATIONS.check("log.example").is_err());
+        assert_eq!(DEVICES.check("eth0,!lo"), Ok(()));
+        assert!(DEVICES.check("eth 0").is_err());
     }
 
     #[test]

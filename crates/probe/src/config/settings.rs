@@ -1,9 +1,11 @@
 //! The configuration resolved: typed values that the program runs with.
 
-use super::form::{self, Destination, Devices, ProcList, Protocol};
+use super::form::{self, ProcList, Protocol};
 use super::keys::{Effect, K};
 use super::written::Written;
+use capture::ring::Interfaces;
 use engine::{Content, Layer4Choice, NetFilter};
+use export::{Chunking, Destination};
 use proto::ProtoId;
 use record::{Format, Redactor};
 use std::path::PathBuf;
@@ -46,7 +48,7 @@ pub enum LogLevel {
 #[derive(Clone, Debug)]
 pub struct Settings {
     /// `device`.
-    pub device: Devices,
+    pub device: Interfaces,
     /// `filter-bpf`.
     pub filter_bpf: Option<String>,
     /// `filter-net`.
@@ -93,8 +95,8 @@ pub struct Settings {
     pub numbers: bool,
     /// `compress`.
     pub compress: bool,
-    /// `chunk`: bytes of a datagram; `None`: records are not cut.
-    pub chunk: Option<usize>,
+    /// `chunk`: how large a datagram may be.
+    pub chunk: Chunking,
     /// `pcap-path`, `pcap-size` and `pcap-file-size`.
     pub pcap: Option<PcapCycle>,
     /// `cpu-limit`, percent of one CPU; `None`: no limit.
@@ -151,8 +153,7 @@ impl Settings {
             Protocol::Known(_) => None, // not reported anyway
         });
         Settings {
-            device: Devices::parse(w.effective(K::Device))
-                .unwrap_or(Devices { names: Vec::new(), except: Vec::new() }),
+            device: w.effective(K::Device).parse().unwrap_or_default(),
             filter_bpf: text(K::FilterBpf),
             keep: nets(K::FilterNet),
             drop: nets(K::Drop),
@@ -171,12 +172,12 @@ impl Settings {
             proc_list,
             redactor: Redactor::new(w.effective(K::Redact)).ok().filter(|r| !r.is_idle()),
             flow_detail: on(K::FlowDetail),
-            destinations: form::destinations(w.effective(K::ExpDomain)).unwrap_or_default(),
+            destinations: export::parse_destinations(w.effective(K::ExpDomain)).unwrap_or_default(),
             json: cycle(K::JsonPath, K::JsonSize),
             format: Format::from_name(w.effective(K::Format)).unwrap_or_default(),
             numbers: on(K::Numbers),
             compress: on(K::Compress),
-            chunk: form::chunk(w.effective(K::Chunk)).unwrap_or_default(),
+            chunk: Chunking::parse(w.effective(K::Chunk)).unwrap_or_default(),
             pcap: cycle(K::PcapPath, K::PcapSize)
                 .map(|cycle| PcapCycle { cycle, file_bytes: number(K::PcapFileSize) * MB }),
             cpu_limit: Some(number(K::CpuLimit) as u32).filter(|n| *n > 0),

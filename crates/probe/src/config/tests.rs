@@ -1,4 +1,4 @@
-use super::form::{Destination, ProcList};
+use super::form::ProcList;
 use super::keys::{Effect, K, KEYS, Origin};
 use super::*;
 use engine::{Content, Layer4Choice};
@@ -29,9 +29,9 @@ fn a_file_of_the_original_loads_unchanged() {
         );
     }
     let s = text(ORIGINAL).unwrap();
-    assert!(s.device.has("eth0") && s.device.names.is_empty());
+    assert!(s.device.wants("eth0") && s.device.only.is_empty());
     assert_eq!((s.content, s.l4), (Content::Bodies, Layer4Choice::Net));
-    assert_eq!(s.destinations, [Destination { host: "demo.example".into(), port: 12201, tcp: false }]);
+    assert_eq!(s.destinations, export::parse_destinations("demo.example:12201").unwrap());
     assert_eq!(s.json, Some(Cycle { directory: "/data/json".into(), bytes: 500 << 20 }));
     assert_eq!((s.interval, s.body_len, s.sample, s.max_length), (10, 1024, 1, None));
     assert!(s.keep.is_none() && s.drop.is_some() && !s.compress && !s.base64);
@@ -47,7 +47,7 @@ fn a_file_of_the_original_loads_unchanged() {
 fn dos_line_ends_blanks_comments_and_a_byte_order_mark() {
     let s = text("\u{feff}# comment\r\n\r\n  device = eth0 , eth1\t\r\n   # more\r\nbodylen=\r\ninterval=30")
         .unwrap();
-    assert_eq!(s.device.names, ["eth0", "eth1"]);
+    assert_eq!(s.device.only, ["eth0", "eth1"]);
     assert_eq!((s.interval, s.body_len), (30, 1024));
     assert!(s.warnings.is_empty());
 }
@@ -145,7 +145,7 @@ fn a_reload_is_taken_or_refused_whole() {
     assert_eq!(e.0.len(), 1);
     let s = again(b"device=eth9\njsonsample=7\nworkers=4").unwrap();
     assert_eq!((s.sample, s.workers), (7, 1));
-    assert_eq!(s.device.names, ["eth0"]);
+    assert_eq!(s.device.only, ["eth0"]);
     assert_eq!(s.warnings, ["device, workers: changes at the next start only"]);
 }
 

@@ -11,19 +11,31 @@ impl Delay {
         self.sum = self.sum.saturating_add(ns);
         self.max = self.max.max(ns);
     }
+
+    /// Adds the samples of another.
+    pub(crate) fn join(&mut self, other: &Delay) {
+        self.cnt = self.cnt.saturating_add(other.cnt);
+        self.sum = self.sum.saturating_add(other.sum);
+        self.max = self.max.max(other.max);
+    }
 }
+
+/// No such moment: capture time 0 is not worth more bytes in each flow.
+const NEVER: Timestamp = Timestamp(0);
 
 /// The state between a request and the end of its answer.
 #[derive(Clone, Copy, Debug, Default)]
+#[repr(C)]
 pub(crate) struct Exchange {
+    /// Last data of a request.
+    asked: Timestamp,
+    /// First and last data of the answer that is under way.
+    first: Timestamp,
+    last: Timestamp,
     /// Samples of this interval.
     pub(crate) app_response: Delay,
     /// Samples of this interval.
     pub(crate) load_trans: Delay,
-    /// Last data of a request.
-    asked: Option<Timestamp>,
-    /// First and last data of the answer that is under way.
-    answer: Option<(Timestamp, Timestamp)>,
 }
 
 impl Exchange {
@@ -31,27 +43,26 @@ impl Exchange {
     #[inline]
     pub(crate) fn request(&mut self, now: Timestamp) {
         self.close();
-        self.asked = Some(now);
+        self.asked = now;
     }
 
     /// The other end sent data. Before any request there is nothing to measure.
     #[inline]
     pub(crate) fn response(&mut self, now: Timestamp) {
-        match (&mut self.answer, self.asked) {
-            (Some((_, last)), _) => *last = now,
-            (None, Some(asked)) => {
-                self.app_response.add(now.since(asked));
-                self.answer = Some((now, now));
-            }
-            (None, None) => {}
+        if self.first != NEVER {
+            self.last = now;
+        } else if self.asked != NEVER {
+            self.app_response.add(now.since(self.asked));
+            (self.first, self.last) = (now, now);
         }
     }
 
     /// The answer is complete, if there is one.
     #[inline]
     pub(crate) fn close(&mut self) {
-        if let Some((first, last)) = self.answer.take() {
-            self.load_trans.add(last.since(first));
+        if self.first != NEVER {
+            self.load_trans.add(self.last.since(self.first));
+            self.first = NEVER;
         }
     }
 

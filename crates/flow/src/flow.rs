@@ -23,8 +23,6 @@ pub(crate) struct End2 {
     pub(crate) tiny: u32,
     /// The interface that this side's packets are counted on; 0 for any.
     pub(crate) ifindex: u32,
-    /// Ethernet address of the side.
-    pub(crate) mac: MacAddr,
 }
 
 /// What layer 4 remembers.
@@ -41,33 +39,42 @@ pub(crate) enum Body {
 }
 
 /// A flow of the table, with the engine's own state in `user`.
+///
+/// Laid out by cache lines: a packet of a pair touches the first three or four of them.
 #[derive(Debug)]
+#[repr(C, align(64))]
 pub struct Flow<T> {
-    /// The engine's own state.
-    pub user: T,
-    /// Tell [`crate::Events::acked`].
-    pub watch_acks: bool,
-    pub(crate) follow: bool,
-    first_report: bool,
+    // First line: who, and what is looked at first.
+    key: FlowKey,
     initiator: Side,
     /// The beginning was not seen: the initiator is a guess.
     guessed: bool,
+    pub(crate) follow: bool,
+    /// Tell [`crate::Events::acked`].
+    pub watch_acks: bool,
+    first_report: bool,
     cut: bool,
     pub(crate) ended: Pair<bool>,
-    tunnel: Tunnel,
-    vlans: Vlans,
-    vni: Option<u32>,
-    key: FlowKey,
-    hash: u64,
+    /// Both Ethernet addresses are known, or as good as they get.
+    macs_known: bool,
     pub(crate) last_seen: Timestamp,
-    begin: Timestamp,
-    first_seen: Timestamp,
+    // Second line: how much.
+    pub(crate) sides: Pair<End2>,
+    // Third and fourth.
     bytes: u64,
+    begin: Timestamp,
     last_len: u32,
     pub(crate) icmp_err: u32,
-    pub(crate) sides: Pair<End2>,
-    pub(crate) exchange: Exchange,
     pub(crate) body: Body,
+    pub(crate) exchange: Exchange,
+    hash: u64,
+    first_seen: Timestamp,
+    /// The engine's own state.
+    pub user: T,
+    vni: Option<u32>,
+    mac: Pair<MacAddr>,
+    vlans: Vlans,
+    tunnel: Tunnel,
 }
 
 /// What a new flow is made of.
@@ -91,6 +98,8 @@ impl<T: Default> Flow<T> {
             guessed: b.guessed,
             cut: false,
             ended: Pair::default(),
+            macs_known: false,
+            mac: Pair::default(),
             tunnel: p.tunnel,
             vlans: p.vlans,
             vni: p.vni,
@@ -173,7 +182,7 @@ impl<T> Flow<T> {
     /// Ethernet addresses, the initiator's first.
     #[must_use]
     pub fn macs(&self) -> (MacAddr, MacAddr) {
-        (self.sides.of(self.initiator).mac, self.sides.of(self.initiator.other()).mac)
+        (*self.mac.of(self.initiator), *self.mac.of(self.initiator.other()))
     }
 
     /// VLAN tags of the first packet.
@@ -326,7 +335,7 @@ impl<T> Flow<T> {
         self.bytes = self.bytes.saturating_add(u64::from(at.wire_len));
         self.last_len = at.wire_len;
         let now = self.last_seen;
-        let (e, other) = self.sides.both_mut(side);
+        let e = self.sides.of_mut(side);
         e.bytes = e.bytes.saturating_add(u64::from(at.wire_len));
         e.pkts = e.pkts.saturating_add(at.frames);
         e.tiny = e.tiny.saturating_add(at.tiny);
@@ -334,13 +343,21 @@ impl<T> Flow<T> {
             e.ifindex = at.ifindex;
             e.seen = now;
         }
-        if e.mac.is_zero() {
-            e.mac = p.smac;
-        }
-        if other.mac.is_zero() && !p.dmac.is_group() {
-            other.mac = p.dmac;
+        if !self.macs_known {
+            self.learn_macs(side, p);
         }
         self.cut |= p.is_cut();
+    }
+
+    /// The sender's address, and the receiver's until it sends itself.
+    fn learn_macs(&mut self, side: Side, p: &Packet<'_>) {
+        let (own, other) = self.mac.both_mut(side);
+        *own = p.smac;
+        if other.is_zero() && !p.dmac.is_group() {
+            *other = p.dmac;
+        } else {
+            self.macs_known = self.sides.of(side.other()).pkts > 0;
+        }
     }
 
     /// True for a packet of a direction that is bound to another interface: the kernel shows

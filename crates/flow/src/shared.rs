@@ -2,7 +2,7 @@
 
 use crate::contract::{Config, Counters};
 use crate::initiator::Learned;
-use crate::tcp::{HELD_COST, Tcp};
+use crate::tcp::{HELD_COST, Pool, Tcp};
 use base::Timestamp;
 use std::collections::VecDeque;
 
@@ -29,8 +29,10 @@ pub(crate) struct Shared {
     pub(crate) learned: Learned,
     /// Bytes held in reassembly.
     pub(crate) held: usize,
-    /// Bytes of the queues of delay samples.
-    pub(crate) samples: usize,
+    /// The queues of delay samples.
+    pub(crate) pool: Pool,
+    /// Bytes of holes and rare counts.
+    pub(crate) rough: usize,
     /// TCP states in use.
     tcps: usize,
     #[expect(clippy::vec_box, reason = "the boxes themselves are what is kept")]
@@ -47,7 +49,9 @@ impl Shared {
             counters: Counters::default(),
             learned: Learned::default(),
             held: 0,
-            samples: 0,
+            // a quarter of what reassembly may hold
+            pool: Pool::new(cfg.max_held / 4),
+            rough: 0,
             tcps: 0,
             spare: Vec::new(),
             buffers: Vec::new(),
@@ -62,7 +66,8 @@ impl Shared {
             .saturating_add(self.spare.len())
             .saturating_mul(size_of::<Tcp>())
             .saturating_add(self.held)
-            .saturating_add(self.samples)
+            .saturating_add(self.pool.held())
+            .saturating_add(self.rough)
             .saturating_add(buffers)
             .saturating_add(self.learned.held())
             .saturating_add(self.checks.capacity().saturating_mul(size_of::<HoleCheck>()))
@@ -77,10 +82,9 @@ impl Shared {
     /// Takes a TCP state back.
     pub(crate) fn take_back(&mut self, mut tcp: Box<Tcp>) {
         self.tcps = self.tcps.saturating_sub(1);
-        self.samples = self.samples.saturating_sub(tcp.held());
+        self.rough = self.rough.saturating_sub(tcp.held());
+        tcp.reset(&mut self.pool);
         if self.spare.len() < SPARE {
-            tcp.reset();
-            self.samples = self.samples.saturating_add(tcp.held());
             self.spare.push(tcp);
         }
     }
@@ -88,12 +92,6 @@ impl Shared {
     /// Bytes that reassembly may still take.
     pub(crate) const fn room(&self) -> usize {
         self.cfg.max_held.saturating_sub(self.held)
-    }
-
-    /// Bytes that the queues of samples may still take: a quarter of what reassembly may.
-    #[inline]
-    pub(crate) const fn sample_room(&self) -> usize {
-        (self.cfg.max_held / 4).saturating_sub(self.samples)
     }
 
     /// Takes back a buffer of a held segment.

@@ -23,58 +23,117 @@ struct Sent {
     again: bool,
 }
 
+/// Queues kept for the next use.
+const SPARE: usize = 256;
+
+/// Queues that are not in use, and what those in use cost. A stream has one only while it has
+/// data under way.
+#[derive(Debug, Default)]
+pub(crate) struct Pool {
+    #[expect(clippy::vec_box, reason = "streams hold 8 bytes, not 32")]
+    spare: Vec<Box<VecDeque<Sent>>>,
+    /// Bytes of all queues, in use or not.
+    bytes: usize,
+    /// What they may come to.
+    max: usize,
+}
+
+impl Pool {
+    /// A pool of at most `max` bytes.
+    pub(crate) fn new(max: usize) -> Pool {
+        Pool { max, ..Pool::default() }
+    }
+
+    /// Bytes of heap.
+    pub(crate) const fn held(&self) -> usize {
+        self.bytes
+    }
+
+    fn cost(q: &VecDeque<Sent>) -> usize {
+        q.capacity().saturating_mul(size_of::<Sent>()).saturating_add(size_of::<VecDeque<Sent>>())
+    }
+
+    #[expect(clippy::box_collection, reason = "as above")]
+    fn get(&mut self) -> Option<Box<VecDeque<Sent>>> {
+        if let Some(q) = self.spare.pop() {
+            return Some(q);
+        }
+        let q = Box::new(VecDeque::with_capacity(FIRST));
+        self.bytes = self.bytes.saturating_add(Pool::cost(&q));
+        if self.bytes > self.max {
+            self.bytes = self.bytes.saturating_sub(Pool::cost(&q));
+            return None;
+        }
+        Some(q)
+    }
+
+    #[expect(clippy::box_collection, reason = "as above")]
+    fn put(&mut self, mut q: Box<VecDeque<Sent>>) {
+        if self.spare.len() < SPARE && q.capacity() <= KEEP {
+            q.clear();
+            self.spare.push(q);
+        } else {
+            self.bytes = self.bytes.saturating_sub(Pool::cost(&q));
+        }
+    }
+
+    /// Makes room for one more; false when there is none.
+    fn grow(&mut self, q: &mut VecDeque<Sent>) -> bool {
+        if q.len() < q.capacity() {
+            return true;
+        }
+        let more = q.capacity().saturating_mul(size_of::<Sent>());
+        if q.len() >= MAX_IN_FLIGHT || self.bytes.saturating_add(more) > self.max {
+            return false;
+        }
+        let before = Pool::cost(q);
+        q.reserve_exact(q.capacity());
+        self.bytes = self.bytes.saturating_sub(before).saturating_add(Pool::cost(q));
+        true
+    }
+}
+
 /// The segments of one direction that wait for their ACK, by sequence number.
 #[derive(Debug, Default)]
 pub(crate) struct InFlight {
-    queue: VecDeque<Sent>,
+    #[expect(clippy::box_collection, reason = "as above")]
+    queue: Option<Box<VecDeque<Sent>>>,
 }
 
 impl InFlight {
-    /// Bytes of heap.
-    pub(crate) fn held(&self) -> usize {
-        self.queue.capacity().saturating_mul(size_of::<Sent>())
-    }
-
-    /// Forgets all; gives the memory back when it is much.
-    pub(crate) fn reset(&mut self) {
-        self.queue.clear();
-        if self.queue.capacity() > KEEP {
-            self.queue = VecDeque::new();
+    /// Forgets all.
+    pub(crate) fn reset(&mut self, pool: &mut Pool) {
+        if let Some(q) = self.queue.take() {
+            pool.put(q);
         }
     }
 
-    /// Gives memory back that is not in use.
-    pub(crate) fn trim(&mut self) {
-        if self.queue.is_empty() && self.queue.capacity() > KEEP {
-            self.queue = VecDeque::new();
-        }
-    }
-
-    /// Data up to `end` was sent. `room` is what the queue may grow by. False: not measured.
+    /// Data up to `end` was sent. False: not measured, for want of room.
     #[inline]
-    pub(crate) fn sent(&mut self, end: u32, now: Timestamp, room: usize) -> bool {
-        if self.queue.len() >= self.queue.capacity() {
-            let more = self.queue.capacity().max(FIRST);
-            if self.queue.len() >= MAX_IN_FLIGHT || room < more.saturating_mul(size_of::<Sent>()) {
-                return false;
-            }
-            self.queue.reserve_exact(more);
+    pub(crate) fn sent(&mut self, end: u32, now: Timestamp, pool: &mut Pool) -> bool {
+        if self.queue.is_none() {
+            self.queue = pool.get();
+        }
+        let Some(q) = &mut self.queue else { return false };
+        if !pool.grow(q) {
+            return false;
         }
         let sent = Sent { time: now, end, again: false };
-        if self.queue.back().is_none_or(|b| dist(end, b.end) >= 0) {
-            self.queue.push_back(sent);
+        if q.back().is_none_or(|b| dist(end, b.end) >= 0) {
+            q.push_back(sent);
         } else {
-            let at = self.queue.partition_point(|s| !after(s.end, end));
-            self.queue.insert(at, sent);
+            let at = q.partition_point(|s| !after(s.end, end));
+            q.insert(at, sent);
         }
         true
     }
 
     /// `seq..end` was sent again: what lies in it gives no network delay.
     pub(crate) fn again(&mut self, seq: u32, end: u32) {
-        let first = self.queue.partition_point(|s| !after(s.end, seq));
+        let Some(q) = &mut self.queue else { return };
+        let first = q.partition_point(|s| !after(s.end, seq));
         let mut begin = seq;
-        for s in self.queue.range_mut(first..) {
+        for s in q.range_mut(first..) {
             if !after(end, begin) {
                 break;
             }
@@ -92,9 +151,11 @@ impl InFlight {
         now: Timestamp,
         net: &mut Delay,
         again: &mut Delay,
+        pool: &mut Pool,
     ) -> (u32, u64) {
         let (mut cnt, mut sum) = (0u32, 0u64);
-        while let Some(s) = self.queue.front()
+        let Some(q) = &mut self.queue else { return (0, 0) };
+        while let Some(s) = q.front()
             && dist(ack, s.end) >= 0
         {
             let ns = now.since(s.time);
@@ -105,7 +166,10 @@ impl InFlight {
                 cnt = cnt.saturating_add(1);
                 sum = sum.saturating_add(ns);
             }
-            self.queue.pop_front();
+            q.pop_front();
+        }
+        if q.is_empty() {
+            self.reset(pool);
         }
         (cnt, sum)
     }
@@ -118,33 +182,35 @@ mod tests {
     #[test]
     fn each_segment_is_measured_to_the_first_ack_that_covers_it() {
         let (mut q, mut net, mut again) = (InFlight::default(), Delay::default(), Delay::default());
+        let mut p = Pool::new(1 << 20);
         for (end, t) in [(0xffff_fff0, 1), (10, 2), (110, 3), (210, 4)] {
-            assert!(q.sent(end, Timestamp(t), usize::MAX));
+            assert!(q.sent(end, Timestamp(t), &mut p));
         }
         q.again(10, 110); // the third
-        assert_eq!(q.acked(9, Timestamp(50), &mut net, &mut again), (1, 49), "partly covered is not");
-        q.acked(210, Timestamp(60), &mut net, &mut again);
+        assert_eq!(q.acked(9, Timestamp(50), &mut net, &mut again, &mut p), (1, 49), "partly is not");
+        q.acked(210, Timestamp(60), &mut net, &mut again, &mut p);
         assert_eq!((net.cnt, net.sum, net.max), (3, 49 + 58 + 56, 58));
         assert_eq!((again.cnt, again.sum), (1, 57));
     }
 
     #[test]
     fn is_bounded_by_number_and_by_room() {
-        let mut q = InFlight::default();
-        assert!(!q.sent(0, Timestamp(0), 10));
-        let taken = (0..1000).filter(|n| q.sent(*n, Timestamp(0), usize::MAX)).count();
+        let (mut q, mut small, mut p) = (InFlight::default(), Pool::new(100), Pool::new(1 << 20));
+        assert_eq!((0..100).filter(|n| q.sent(*n, Timestamp(0), &mut small)).count(), FIRST);
+        q.reset(&mut small);
+        let taken = (0..1000).filter(|n| q.sent(*n, Timestamp(0), &mut p)).count();
         assert_eq!(taken, MAX_IN_FLIGHT);
-        assert_eq!(q.held(), MAX_IN_FLIGHT * 16);
-        q.reset();
-        assert_eq!(q.held(), 0);
+        q.reset(&mut p);
+        assert_eq!(p.held(), 0, "large ones are not kept");
     }
 
     #[test]
     fn a_filled_hole_is_put_in_its_place() {
         let (mut q, mut net, mut again) = (InFlight::default(), Delay::default(), Delay::default());
+        let mut p = Pool::new(1 << 20);
         for (end, t) in [(100, 1), (300, 2), (200, 3)] {
-            q.sent(end, Timestamp(t), usize::MAX);
+            q.sent(end, Timestamp(t), &mut p);
         }
-        assert_eq!(q.acked(200, Timestamp(10), &mut net, &mut again), (2, 16));
+        assert_eq!(q.acked(200, Timestamp(10), &mut net, &mut again, &mut p), (2, 16));
     }
 }

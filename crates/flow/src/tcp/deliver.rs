@@ -81,7 +81,6 @@ impl<T> Flow<T> {
             if ahead == 0 && s.bytes.waiting.is_none() {
                 s.bytes.next = run.end();
                 s.bytes.started = true;
-                s.bytes.told = now;
                 let mark = self.mark();
                 self.tell(side, &mark, run, sh, ev);
             } else {
@@ -127,7 +126,7 @@ impl<T> Flow<T> {
                 let (head, rest) = run.split(free);
                 s.bytes.next = head.end();
                 s.bytes.started = true;
-                s.bytes.told = now;
+                w.told = now;
                 self.tell(side, &mark, head, sh, ev);
                 self.drain(side, now, sh, ev);
                 run = rest;
@@ -164,8 +163,7 @@ impl<T> Flow<T> {
         if len > 0 {
             s.bytes.next = to;
             s.bytes.started = true;
-            // Nothing came just now: the gap is at the time of what was told last.
-            mark.time = s.bytes.told.max(mark.time.min(now));
+            mark.time = s.bytes.waiting.as_ref().map_or(now, |w| w.told).max(mark.time);
             self.tell_gap(side, &mark, u64::from(len.unsigned_abs()), sh, ev);
         }
         self.drain(side, now, sh, ev);
@@ -186,9 +184,8 @@ impl<T> Flow<T> {
             let run = Run { seq: h.seq, len: h.len, bytes: &h.bytes };
             let run = run.split(next.wrapping_sub(h.seq)).1;
             s.bytes.next = run.end();
-            let told = s.bytes.told.max(h.mark.time);
-            s.bytes.told = told;
-            let mark = Mark { time: told, ..h.mark };
+            w.told = w.told.max(h.mark.time);
+            let mark = Mark { time: w.told, ..h.mark };
             self.tell(side, &mark, run, sh, ev);
             sh.recycle(h.bytes);
         }

@@ -10,6 +10,7 @@ mod seen;
 mod seq;
 mod state;
 
+pub(crate) use delay::Pool;
 pub(crate) use reassembly::COST as HELD_COST;
 pub(crate) use state::{Segment, Tcp};
 
@@ -56,8 +57,8 @@ impl<T> Flow<T> {
         }
         let Body::Tcp(tcp) = &mut self.body else { return Verdict::Done };
         let held = tcp.held();
-        let facts = tcp.account(side, seg, now, sh.sample_room(), &mut sh.counters);
-        sh.samples = sh.samples.saturating_sub(held).saturating_add(tcp.held());
+        let facts = tcp.account(side, seg, now, &mut sh.pool, &mut sh.counters);
+        sh.rough = sh.rough.saturating_sub(held).saturating_add(tcp.held());
         if facts.fresh {
             if side == self.initiator() {
                 self.exchange.request(now);

@@ -50,6 +50,8 @@ pub(crate) struct Waiting {
     pub(crate) acked: Option<Timestamp>,
     /// Packets of the flow since that.
     pub(crate) later: u32,
+    /// Time of the latest bytes told: time does not step back.
+    pub(crate) told: Timestamp,
 }
 
 /// One stream on its way to the parser.
@@ -61,8 +63,6 @@ pub(crate) struct Reassembly {
     pub(crate) started: bool,
     /// Number of the next byte.
     pub(crate) next: u32,
-    /// Time of the latest bytes told: time does not step back.
-    pub(crate) told: Timestamp,
     pub(crate) waiting: Option<Box<Waiting>>,
 }
 

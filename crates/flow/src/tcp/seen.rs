@@ -77,6 +77,12 @@ pub(crate) struct Seen {
     /// After the newest byte; SYN and FIN count one.
     pub(crate) high: u32,
     high_time: Timestamp,
+    rough: Option<Box<Rough>>,
+}
+
+/// What only streams with losses or disorder have.
+#[derive(Debug, Default)]
+struct Rough {
     stray: u32,
     strays: u8,
     holes: Vec<(u32, u32)>,
@@ -85,19 +91,14 @@ pub(crate) struct Seen {
 impl Seen {
     /// Bytes of heap.
     pub(crate) fn held(&self) -> usize {
-        self.holes.capacity().saturating_mul(8)
+        self.rough
+            .as_ref()
+            .map_or(0, |r| r.holes.capacity().saturating_mul(8).saturating_add(size_of::<Rough>()))
     }
 
     /// The lowest number seen.
     pub(crate) const fn base(&self) -> u32 {
         self.base
-    }
-
-    /// Forgets everything but keeps the memory.
-    pub(crate) fn reset(&mut self) {
-        let mut holes = std::mem::take(&mut self.holes);
-        holes.clear();
-        *self = Seen { holes, ..Seen::default() };
     }
 
     /// Takes a segment in. `peer` is what the receiver has acknowledged.
@@ -167,8 +168,9 @@ impl Seen {
             let below = if after(to, self.base) { self.base } else { to };
             filled = below.wrapping_sub(from);
         }
+        let Some(holes) = self.rough.as_mut().map(|r| &mut r.holes) else { return filled };
         let mut at = 0;
-        while let Some((a, b)) = self.holes.get(at).copied() {
+        while let Some((a, b)) = holes.get(at).copied() {
             let lo = if after(from, a) { from } else { a };
             let hi = if after(to, b) { b } else { to };
             if !after(hi, lo) {
@@ -176,10 +178,10 @@ impl Seen {
                 continue;
             }
             filled = filled.wrapping_add(hi.wrapping_sub(lo));
-            self.holes.remove(at);
+            holes.remove(at);
             for rest in [(hi, b), (a, lo)] {
-                if after(rest.1, rest.0) && self.holes.len() < MAX_HOLES {
-                    self.holes.insert(at, rest);
+                if after(rest.1, rest.0) && holes.len() < MAX_HOLES {
+                    holes.insert(at, rest);
                 }
             }
             // Parts that are left over do not overlap: go on after them.
@@ -189,20 +191,22 @@ impl Seen {
     }
 
     fn hole(&mut self, from: u32, to: u32) {
-        if self.holes.len() >= MAX_HOLES {
-            self.holes.remove(0);
+        let holes = &mut self.rough.get_or_insert_default().holes;
+        if holes.len() >= MAX_HOLES {
+            holes.remove(0);
         }
-        self.holes.push((from, to));
+        holes.push((from, to));
     }
 
     /// A segment far off: believed when others follow it.
     fn far(&mut self, seq: u32, end: u32, now: Timestamp, kind: Kind) -> Kind {
-        self.strays = if self.strays > 0 && seq == self.stray { self.strays.saturating_add(1) } else { 1 };
-        self.stray = end;
-        if self.strays < MOVED {
+        let r = self.rough.get_or_insert_default();
+        r.strays = if r.strays > 0 && seq == r.stray { r.strays.saturating_add(1) } else { 1 };
+        r.stray = end;
+        if r.strays < MOVED {
             return Kind::Far;
         }
-        self.reset();
+        *self = Seen::default();
         self.known = true;
         self.base = seq;
         (self.high, self.high_time) = (end, now);
@@ -215,6 +219,10 @@ mod tests {
     use super::*;
 
     const RTT: Option<u64> = Some(10 * MILLI);
+
+    fn holes(s: &Seen) -> &[(u32, u32)] {
+        s.rough.as_ref().map_or(&[], |r| &r.holes)
+    }
 
     fn data(s: &mut Seen, seq: u32, len: u32, ms: u64) -> Kind {
         s.take(Piece { seq, len, flags: 0 }, &Acks::default(), Timestamp(ms * MILLI), RTT)
@@ -230,7 +238,7 @@ mod tests {
         assert_eq!(data(&mut s, 50, 100, 31), Kind::Again, "seen");
         assert_eq!(data(&mut s, 299, 1, 31), Kind::KeepAlive);
         assert_eq!(data(&mut s, 300, 0, 31), Kind::Empty);
-        assert!(s.holes.is_empty());
+        assert!(holes(&s).is_empty());
     }
 
     #[test]
@@ -252,9 +260,9 @@ mod tests {
         data(&mut s, 0, 100, 0);
         data(&mut s, 400, 100, 0);
         assert_eq!(data(&mut s, 200, 100, 0), Kind::Fill);
-        assert_eq!(s.holes, [(100, 200), (300, 400)]);
+        assert_eq!(holes(&s), [(100, 200), (300, 400)]);
         assert_eq!(data(&mut s, 50, 400, 0), Kind::Again);
-        assert!(s.holes.is_empty());
+        assert!(holes(&s).is_empty());
     }
 
     #[test]
@@ -273,6 +281,6 @@ mod tests {
         for n in 0..1000 {
             data(&mut s, n * 10, 5, 0);
         }
-        assert_eq!(s.holes.len(), MAX_HOLES);
+        assert_eq!(holes(&s).len(), MAX_HOLES);
     }
 }

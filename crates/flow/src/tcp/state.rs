@@ -1,6 +1,6 @@
 //! The state of a connection and its account (RFC 9293 section 3.3.2, as seen from outside).
 
-use super::delay::InFlight;
+use super::delay::{InFlight, Pool};
 use super::reassembly::Reassembly;
 use super::seen::{Acks, FAR, Kind, Piece, Seen};
 use super::seq::{after, dist};
@@ -53,6 +53,7 @@ pub(crate) struct Stream {
     /// Number of the FIN: the end of the data.
     pub(crate) fin: Option<u32>,
     st: Counts,
+    rare: Option<Box<Rare>>,
     /// All samples of the network delay, over the life of the flow.
     delay_cnt: u32,
     delay_sum: u64,
@@ -66,9 +67,14 @@ struct Counts {
     rst: u32,
     fin: u32,
     retrans: u32,
+    net: Delay,
+}
+
+/// What few streams have, of an interval.
+#[derive(Clone, Copy, Debug, Default)]
+struct Rare {
     zerowin: u32,
     ooo: u32,
-    net: Delay,
     again: Delay,
 }
 
@@ -140,26 +146,22 @@ impl Tcp {
         open(Side::A) || open(Side::B)
     }
 
-    /// Bytes of heap for samples and holes.
+    /// Bytes of heap for holes and rare counts.
     pub(crate) fn held(&self) -> usize {
         let one = |s: Side| {
             let s = self.streams.of(s);
-            s.flight.held().saturating_add(s.seen.held())
+            let rare = if s.rare.is_some() { size_of::<Rare>() } else { 0 };
+            s.seen.held().saturating_add(rare)
         };
         one(Side::A).saturating_add(one(Side::B))
     }
 
-    /// As new, but with small buffers kept.
-    pub(crate) fn reset(&mut self) {
-        let mut fresh = Tcp::default();
+    /// As new.
+    pub(crate) fn reset(&mut self, pool: &mut Pool) {
         for side in [Side::A, Side::B] {
-            let (s, f) = (self.streams.of_mut(side), fresh.streams.of_mut(side));
-            s.flight.reset();
-            s.seen.reset();
-            f.flight = std::mem::take(&mut s.flight);
-            f.seen = std::mem::take(&mut s.seen);
+            self.streams.of_mut(side).flight.reset(pool);
         }
-        *self = fresh;
+        *self = Tcp::default();
     }
 
     /// Everything that `side` sent is acknowledged.
@@ -178,8 +180,10 @@ impl Tcp {
     pub(crate) fn fill_stats(&self, side: Side, st: &mut SideStats) {
         let c = &self.streams.of(side).st;
         (st.syn, st.synack, st.rst, st.fin) = (c.syn, c.synack, c.rst, c.fin);
-        (st.retrans, st.zerowin, st.ooo) = (c.retrans, c.zerowin, c.ooo);
-        (st.net_delay, st.retrans_delay) = (c.net, c.again);
+        (st.retrans, st.net_delay) = (c.retrans, c.net);
+        if let Some(r) = &self.streams.of(side).rare {
+            (st.zerowin, st.ooo, st.retrans_delay) = (r.zerowin, r.ooo, r.again);
+        }
     }
 
     pub(crate) fn hand_delay(&self) -> Option<u64> {
@@ -191,7 +195,9 @@ impl Tcp {
         for side in [Side::A, Side::B] {
             let s = self.streams.of_mut(side);
             s.st = Counts::default();
-            s.flight.trim();
+            if let Some(r) = &mut s.rare {
+                **r = Rare::default();
+            }
         }
     }
 
@@ -222,13 +228,11 @@ impl Tcp {
         if !seg.h.flags.syn() || seg.h.flags.ack() || seg.h.flags.rst() {
             return false;
         }
-        if self.closed.is_some() {
-            return true;
-        }
         let (s, o) = (self.streams.of(side), self.streams.of(side.other()));
         let first = seg.h.seq.wrapping_add(1);
         match s.isn {
             Some(isn) => isn != seg.h.seq,
+            None if self.closed.is_some() => true,
             // The SYN of this very connection, overtaken by what followed it.
             None if s.seen.known => s.seen.base() != first,
             None if o.acks.known => o.acks.ack != first,
@@ -237,17 +241,18 @@ impl Tcp {
         }
     }
 
-    /// Takes a segment into the account. `room` is what the queues of samples may grow by.
+    /// Takes a segment into the account.
     pub(crate) fn account(
         &mut self,
         side: Side,
         seg: &Segment<'_>,
         now: Timestamp,
-        room: usize,
+        pool: &mut Pool,
         n: &mut Counters,
     ) -> Facts {
         let f = seg.h.flags;
-        let c = &mut self.streams.of_mut(side).st;
+        let s = self.streams.of_mut(side);
+        let c = &mut s.st;
         if f.0 & 7 != 0 {
             c.syn = c.syn.saturating_add(u32::from(f.syn() && !f.ack()));
             c.synack = c.synack.saturating_add(u32::from(f.syn() && f.ack()));
@@ -256,10 +261,11 @@ impl Tcp {
             self.rst = self.rst.saturating_add(u32::from(f.rst()));
             self.synack = self.synack.saturating_add(u32::from(f.syn() && f.ack()));
         } else if seg.h.window == 0 {
-            c.zerowin = c.zerowin.saturating_add(1);
+            let r = s.rare.get_or_insert_default();
+            r.zerowin = r.zerowin.saturating_add(1);
         }
         if f.rst() {
-            return self.reset_by(side, seg, now, n);
+            return self.reset_by(side, seg, now, pool, n);
         }
         if f.syn() {
             self.opened_by(side, seg, now);
@@ -285,10 +291,13 @@ impl Tcp {
                 self.retrans = self.retrans.saturating_add(1);
                 s.flight.again(seg.h.seq, end);
             }
-            Kind::Fill => s.st.ooo = s.st.ooo.saturating_add(1),
+            Kind::Fill => {
+                let r = s.rare.get_or_insert_default();
+                r.ooo = r.ooo.saturating_add(1);
+            }
             Kind::Empty | Kind::New | Kind::KeepAlive => {}
         }
-        if fresh && !s.flight.sent(end, now, room) {
+        if fresh && !s.flight.sent(end, now, pool) {
             n.samples_skipped = n.samples_skipped.wrapping_add(1);
         }
         self.established |= !f.syn() && (seg.len > 0 || self.synack == 0 && self.syn_time.is_none());
@@ -299,7 +308,7 @@ impl Tcp {
             }
         }
         if f.ack() {
-            facts.all_acked = self.acknowledge(side, seg, now);
+            facts.all_acked = self.acknowledge(side, seg, now, pool);
         }
         facts
     }
@@ -311,7 +320,7 @@ impl Tcp {
             let late = s.isn.is_none() && s.seen.known && s.seen.base() == seg.h.seq.wrapping_add(1);
             if !late {
                 // Another answer to the same SYN, or the first: the stream begins here.
-                s.seen.reset();
+                s.seen = Seen::default();
                 s.bytes.next = seg.data_seq();
                 s.bytes.known = true;
             }
@@ -326,7 +335,7 @@ impl Tcp {
 
     /// The ACK of a segment: delays, handshake. True when it completes the other side's data.
     #[inline]
-    fn acknowledge(&mut self, side: Side, seg: &Segment<'_>, now: Timestamp) -> bool {
+    fn acknowledge(&mut self, side: Side, seg: &Segment<'_>, now: Timestamp, pool: &mut Pool) -> bool {
         let (ack, plain) = (seg.h.ack, seg.len == 0 && seg.h.flags.0 & 7 == 0);
         let (s, o) = self.streams.both_mut(side);
         if o.seen.known && dist(ack, o.seen.high).unsigned_abs() > FAR.unsigned_abs() {
@@ -336,7 +345,11 @@ impl Tcp {
         let before = !o.seen.known || s.acks.covers(target);
         if !s.acks.known || after(ack, s.acks.ack) {
             (s.acks.known, s.acks.ack, s.acks.dups) = (true, ack, 0);
-            let (cnt, sum) = o.flight.acked(ack, now, &mut o.st.net, &mut o.st.again);
+            let mut again = Delay::default();
+            let (cnt, sum) = o.flight.acked(ack, now, &mut o.st.net, &mut again, pool);
+            if again.cnt > 0 {
+                o.rare.get_or_insert_default().again.join(&again);
+            }
             o.delay_cnt = o.delay_cnt.saturating_add(cnt);
             o.delay_sum = o.delay_sum.saturating_add(sum);
         } else if ack == s.acks.ack && plain && seg.h.window == s.acks.window {
@@ -359,7 +372,14 @@ impl Tcp {
 
     /// An RST ends the connection when it lies where the receiver would take it (RFC 9293
     /// section 3.10.7), generously.
-    fn reset_by(&mut self, side: Side, seg: &Segment<'_>, now: Timestamp, n: &mut Counters) -> Facts {
+    fn reset_by(
+        &mut self,
+        side: Side,
+        seg: &Segment<'_>,
+        now: Timestamp,
+        pool: &mut Pool,
+        n: &mut Counters,
+    ) -> Facts {
         let (s, o) = (self.streams.of(side), self.streams.of(side.other()));
         let near = |a: u32, b: u32| dist(a, b).unsigned_abs() <= 1 << 20;
         let by_seq = if s.seen.known { near(seg.h.seq, s.seen.high) } else { o.acks.covers(seg.h.seq) };
@@ -375,7 +395,7 @@ impl Tcp {
         let refused = !self.established && self.synack == 0 && o.isn.is_some();
         self.closed.get_or_insert(if refused { Closed::Refused } else { Closed::Rst(side) });
         if seg.h.flags.ack() {
-            facts.all_acked = self.acknowledge(side, seg, now);
+            facts.all_acked = self.acknowledge(side, seg, now, pool);
         }
         facts
     }

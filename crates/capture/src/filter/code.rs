@@ -45,7 +45,7 @@ pub(super) enum Rhs {
     X(Val),
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 struct Test {
     val: Val,
     jump: u16,
@@ -194,11 +194,8 @@ impl Graph {
             && let Op::Alu(op::AND, inner, mask) = self.op(val)
             && let Some(mask) = self.as_const(mask)
         {
-            if k & !mask != 0 {
-                return FALSE;
-            }
             // One bit, or none of some bits: the machine has an instruction for it.
-            if k == 0 || mask.is_power_of_two() {
+            if k == 0 || (k == mask && mask.is_power_of_two()) {
                 let set = self.push(Node::Test(Test { val: inner, jump: op::JSET, rhs: Rhs::K(mask) }));
                 return if k == 0 { self.not(set) } else { set };
             }
@@ -272,7 +269,8 @@ impl Graph {
     pub(super) fn program(&self, root: Cond, accept: u32) -> Result<Option<Program>, Limit> {
         let mut blocks = Blocks { list: Vec::new() };
         let root = self.lower(&mut blocks, root, ACCEPT, REJECT)?;
-        let root = blocks.thread(root);
+        blocks.thread(root);
+        let root = blocks.merge(root);
         let Some(insns) = self.write(&blocks, root, accept)? else { return Ok(None) };
         Program::new(insns).map(Some).map_err(|_| Limit::Insns)
     }
@@ -395,10 +393,19 @@ impl Graph {
             if reg >= MEM_WORDS {
                 return Err(Limit::Arith);
             }
-            self.load(out, state, b, reg)?;
+            // The deeper side goes first: so few words of memory are enough.
+            let depth = |v: Val| self.depth.get(v as usize).copied().unwrap_or(0);
+            let (first, second) = if depth(a) > depth(b) { (a, b) } else { (b, a) };
+            self.load(out, state, first, reg)?;
             out.push(Insn::stmt(op::ST, reg));
-            self.load(out, state, a, reg + 1)?;
-            out.push(Insn::stmt(op::LDX_MEM, reg));
+            self.load(out, state, second, reg + 1)?;
+            if second == a {
+                out.push(Insn::stmt(op::LDX_MEM, reg));
+            } else {
+                out.push(Insn::stmt(op::TAX, 0));
+                out.push(Insn::stmt(op::LD_MEM, reg));
+            }
+            state.a = Some(a);
         }
         state.x = Some(b);
         Ok(())
@@ -547,7 +554,7 @@ impl Blocks {
     }
 
     /// Leads every exit past the tests whose outcome is known there.
-    fn thread(&mut self, root: Exit) -> Exit {
+    fn thread(&mut self, root: Exit) {
         for _ in 0..MAX_PASSES {
             let mut changed = false;
             let mut entry: Vec<Option<Facts>> = vec![None; self.list.len() + 2];
@@ -578,16 +585,32 @@ impl Blocks {
                 break;
             }
         }
-        root
     }
 
-    /// Follows an exit as long as the tests on the way are decided, or both their outcomes lead
-    /// to the same block and the value was loaded before.
+    /// Makes one block of those that test the same and lead to the same.
+    fn merge(&mut self, root: Exit) -> Exit {
+        let mut first = FastMap::with_hasher(Seed::default());
+        let mut place: Vec<Exit> = vec![REJECT, ACCEPT];
+        for block in &mut self.list {
+            let target = |exit: Exit| place.get(exit as usize).copied().unwrap_or(REJECT);
+            (block.yes, block.no) = (target(block.yes), target(block.no));
+            let here = index(place.len());
+            place.push(*first.entry((block.test, block.yes, block.no)).or_insert(here));
+        }
+        place.get(root as usize).copied().unwrap_or(REJECT)
+    }
+
+    /// Follows an exit as long as the tests on the way are decided, or decide nothing: both
+    /// outcomes lead to the same block.
     fn resolve(&self, exit: Exit, facts: &Facts, depth: u8) -> Exit {
         /// Tests on one value that are tried with both outcomes.
         const MAX_TRIES: u8 = 3;
         let mut exit = exit;
         while let Some(block) = self.block(exit) {
+            if block.yes == block.no {
+                exit = block.yes;
+                continue;
+            }
             match decide(facts, block.test) {
                 Some(outcome) => exit = if outcome { block.yes } else { block.no },
                 None => {

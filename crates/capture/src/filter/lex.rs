@@ -210,6 +210,9 @@ fn word(expr: &str, at: usize, rest: &str, brackets: u32) -> Result<(Kind, usize
     let end =
         rest.bytes().position(|c| !(is_word(c, brackets) || c == b'.' || c == b'-')).unwrap_or(rest.len());
     let text = rest.get(..end).unwrap_or_default().trim_end_matches(['-', '_']);
+    if text.is_empty() {
+        return Err(FilterError::new(expr, at, "_", "a word, a number or an operator"));
+    }
     let bad = |expected| FilterError::new(expr, at, text, expected);
     let digit = text.as_bytes().first().is_some_and(u8::is_ascii_digit);
     let kind = if let Some(mac) = mac(text) {

@@ -190,7 +190,8 @@ impl Predicates {
             0x80f3 => (FALSE, self.snap(0, proto)),
             0xe0 => {
                 let byte = self.llc_eq(1, 0xe0);
-                let raw = self.llc_eq(2, 0xffff);
+                // Novell's raw 802.3; cooked captures have a mark of their own for it.
+                let raw = if self.link == Link::Ethernet { self.llc_eq(2, 0xffff) } else { FALSE };
                 let snap = self.snap(0, 0x8137);
                 (self.any(&[byte, raw]), snap)
             }
@@ -206,7 +207,11 @@ impl Predicates {
             self.graph.and(is_llc, llc)
         };
         let direct = match proto {
-            0xe0 => self.type_eq(0x8137),
+            0xe0 => {
+                let direct = self.type_eq(0x8137);
+                let raw = if self.link == Link::Ethernet { FALSE } else { self.type_eq(1) };
+                self.graph.or(direct, raw)
+            }
             _ if proto <= MAX_LENGTH => FALSE,
             _ => self.type_eq(proto),
         };

@@ -11,6 +11,7 @@ mod defrag;
 mod echo;
 mod exchange;
 mod flow;
+mod fuzz;
 mod index;
 mod initiator;
 mod life;
@@ -19,9 +20,13 @@ mod shared;
 mod slab;
 mod table;
 mod tcp;
+#[cfg(test)]
+mod tests;
 mod timers;
 
 pub use contract::{Arrival, Config, Counters, Delay, End, Events, Interval, SideStats};
 pub use defrag::{Defrag, DefragCounters, Whole};
 pub use flow::Flow;
+#[doc(hidden)]
+pub use fuzz::fuzz_flow;
 pub use table::{Fate, Table};

@@ -1,0 +1,6 @@
+//! Tests of the whole crate through its public door.
+
+mod kit;
+mod kpi;
+mod lives;
+mod streams;

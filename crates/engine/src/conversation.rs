@@ -29,6 +29,17 @@ impl Talk {
             Talk::Closed(id) => *id,
         }
     }
+
+    /// Takes an open conversation out, to be put back; leaves anything else as it is.
+    pub(crate) fn take_open(&mut self) -> Option<Box<Conversation>> {
+        match std::mem::take(self) {
+            Talk::Open(c) => Some(c),
+            other => {
+                *self = other;
+                None
+            }
+        }
+    }
 }
 
 /// Who speaks.

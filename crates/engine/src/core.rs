@@ -160,7 +160,7 @@ impl<O: Output> Tap<'_, O> {
         mark: &Mark,
         work: impl FnOnce(&mut Core, &mut Conversation, &Facts) -> Wish,
     ) {
-        let Talk::Open(mut talk) = std::mem::take(&mut flow.user) else { return };
+        let Some(mut talk) = flow.user.take_open() else { return };
         let mut wish = work(self.core, &mut talk, &facts(flow));
         if wish == Wish::Turn {
             flow.turn();
@@ -228,7 +228,7 @@ impl<O: Output> Tap<'_, O> {
     /// The answer is acknowledged: its network delay is known.
     fn release(&mut self, flow: &mut Flow<Talk>, mark: &Mark) {
         flow.watch_acks = false;
-        let Talk::Open(mut talk) = std::mem::take(&mut flow.user) else { return };
+        let Some(mut talk) = flow.user.take_open() else { return };
         if let Some(f) = talk.held.take() {
             self.tell(flow, &mut talk, *f, mark);
         }

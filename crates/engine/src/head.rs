@@ -48,7 +48,8 @@ pub(crate) fn community(flow: &Flow<Talk>) -> [u8; 30] {
 /// Response delay, load delay and RESP: the same reckoning for every protocol.
 pub(crate) fn delays(t: &mut Finished, id: ProtoId) {
     let def = id.def();
-    if let Some(first) = t.answering {
+    // Without the request there is nothing to measure from.
+    if let Some(first) = t.answering.filter(|_| !t.unasked) {
         t.record.nanos(def.response, first.since(t.asked.time));
         if let Some(load) = def.load {
             t.record.nanos(load, t.end.time.since(t.asked.time));

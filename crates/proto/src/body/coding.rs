@@ -1,6 +1,7 @@
-//! Content codings (RFC 9110 section 8.4): gzip, deflate. Each is decoded from a prefix of the
+//! Content codings (RFC 9110 section 8.4): gzip, deflate, br, zstd. Each is decoded from a prefix of the
 //! body to no more bytes than are asked for, so that no body can grow large here.
 
+use super::{brotli, zstd};
 use miniz_oxide::inflate::core::{DecompressorOxide, decompress, inflate_flags as flag};
 
 /// A content coding, or the transfer coding of that name.
@@ -13,6 +14,10 @@ pub(crate) enum Coding {
     Gzip,
     /// zlib (RFC 1950), or bare deflate (RFC 1951) as some servers understand it.
     Deflate,
+    /// RFC 7932.
+    Brotli,
+    /// RFC 8878.
+    Zstd,
     /// Not known here: what it holds cannot be read.
     Unknown,
 }
@@ -33,6 +38,10 @@ impl Coding {
             Coding::Gzip
         } else if is(b"deflate") {
             Coding::Deflate
+        } else if is(b"br") {
+            Coding::Brotli
+        } else if is(b"zstd") {
+            Coding::Zstd
         } else {
             Coding::Unknown
         }
@@ -45,15 +54,21 @@ impl Coding {
             Coding::Identity => text,
             Coding::Unknown => 0,
             Coding::Gzip | Coding::Deflate => text.saturating_add(4 * 1024),
+            // Many codes for many contexts can go before the first byte.
+            Coding::Brotli => text.saturating_add(16 * 1024),
+            Coding::Zstd => text.max(zstd::PREFIX),
         }
     }
 
     /// The first bytes of what `coded` holds: up to `cap`, or fewer when it is cut or broken.
-    pub(crate) fn decode(self, coded: &[u8], cap: usize) -> Vec<u8> {
+    /// No more than `most` (or one block of zstd) are made on the way.
+    pub(crate) fn decode(self, coded: &[u8], cap: usize, most: usize) -> Vec<u8> {
         match self {
             Coding::Identity => coded.get(..cap).unwrap_or(coded).to_vec(),
             Coding::Unknown => Vec::new(),
             Coding::Gzip => gunzip(coded, cap),
+            Coding::Brotli => brotli::decode(coded, cap),
+            Coding::Zstd => zstd::decode(coded, cap, most),
             Coding::Deflate => {
                 let mut out = Vec::new();
                 // CM = 8 and a header that is a multiple of 31 make it zlib.

@@ -7,10 +7,12 @@
 //! A body may be of any size; only the prefix that the record needs is ever held. The true size is
 //! counted. Shared by HTTP/1 and HTTP/2.
 
+mod brotli;
 mod charset;
 mod chunked;
 mod coding;
 mod media;
+mod zstd;
 
 use charset::Charset;
 pub(crate) use chunked::{Chunked, Piece};
@@ -119,7 +121,7 @@ impl Collector {
         for coding in self.codings.iter().rev().filter(|c| **c != Coding::Identity) {
             layers = layers.saturating_sub(1);
             let cap = if layers > 0 { BETWEEN.min(limits.inflated) } else { cap };
-            bytes = coding.decode(&bytes, cap).into();
+            bytes = coding.decode(&bytes, cap, limits.inflated).into();
         }
         let (charset, mark) = match Charset::by_mark(&bytes) {
             Some((c, mark)) => (c, mark),
@@ -174,3 +176,6 @@ fn base64(bytes: &[u8], mut put: impl FnMut(&[u8])) {
         put(&quad);
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -56,9 +56,8 @@ pub fn read(settings: Settings, files: &[PathBuf]) -> Result<(), Failure> {
 /// the machine that reads.
 fn identity(s: &Settings) -> Identity {
     Identity {
-        probe_ver: crate::VERSION.to_owned(),
+        probe_ver: s.sys_version.clone().unwrap_or_else(|| crate::VERSION.to_owned()),
         host: s.host_address.clone().unwrap_or_default(),
-        system: s.sys_version.clone().unwrap_or_default(),
         collector: s.probe_id.clone().unwrap_or_default(),
         license: "free".to_owned(),
         ..Identity::default()

@@ -37,6 +37,10 @@ pub const DEVICES: Form =
 /// See [`NetFilter`].
 pub const NETS: Form =
     Form::Syntax(NetFilter::SYNTAX, |v| NetFilter::parse(v).map(drop).map_err(|e| e.to_string()));
+/// See [`capture::filter`]. Compiled for Ethernet, the link layer of live capture.
+pub const BPF: Form = Form::Syntax("a filter in the syntax of pcap-filter(7)", |v| {
+    capture::filter::compile(v, base::LinkType::Ethernet, u32::MAX).map(drop).map_err(|e| e.to_string())
+});
 /// See [`Protocol`].
 pub const PROTOCOL: Form = Form::Syntax(PROTOCOL_NAMES, |v| Protocol::parse(v).map(drop));
 /// A list of [`Protocol`]s.

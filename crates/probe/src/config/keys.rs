@@ -130,7 +130,7 @@ macro_rules! keys {
 keys! {
     Device "device" Some('i'), Original Full Capture start, form::DEVICES, "any",
         "interfaces to listen on: `any` for all, a comma list, `!name` leaves one out";
-    FilterBpf "filter-bpf" Some('g'), Original Full Capture start, Form::Text("a filter in the syntax of pcap-filter(7)"), "",
+    FilterBpf "filter-bpf" Some('g'), Original Full Capture start, form::BPF, "",
         "capture filter in pcap-filter(7) syntax; the kernel drops the rest at little cost";
     FilterNet "filter-net" Some('o'), Original Full Capture live, form::NETS, "",
         "keep only packets with an end in this list";
@@ -149,7 +149,7 @@ keys! {
         "application records: 1 with bodies, 0 of HTTP only headers, off (or empty) none";
     L4Switch "l4-switch" Some('w'), Original Full Report live, Form::Words(&["net", "tcp", "udp", "off"]), "net" empty "off",
         "flow records: net for TCP, UDP and ICMP, tcp, udp, off (or empty) none";
-    Interval "interval" None, Original Full Report start, Form::Number(1, 3600), "10",
+    Interval "interval" None, Original Full Report start, Form::Number(1, 604_800), "10",
         "seconds between flow records of a pair, and between host records";
     IgnoreL7 "ignorel7" Some('8'), Original Full Report live, form::PROTOCOLS, "",
         "protocols not to report, a comma list; the flag may repeat";

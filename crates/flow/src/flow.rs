@@ -55,6 +55,8 @@ pub struct Flow<T> {
     first_report: bool,
     cut: bool,
     pub(crate) ended: Pair<bool>,
+    /// Bytes, gaps or ends were told.
+    pub(crate) told: bool,
     /// Both Ethernet addresses are known, or as good as they get.
     macs_known: bool,
     pub(crate) last_seen: Timestamp,
@@ -98,6 +100,7 @@ impl<T: Default> Flow<T> {
             guessed: b.guessed,
             cut: false,
             ended: Pair::default(),
+            told: false,
             macs_known: false,
             mac: Pair::default(),
             tunnel: p.tunnel,
@@ -165,9 +168,13 @@ impl<T> Flow<T> {
         self.guessed
     }
 
-    /// The beginning was seen after all: `side` began.
+    /// The beginning was seen after all: `side` began. What was told already keeps its
+    /// directions: then it stays a guess, for the engine to turn.
     pub(crate) fn begun_by(&mut self, side: Side) {
         if self.initiator != side {
+            if self.told {
+                return;
+            }
             self.turn();
         }
         self.guessed = false;

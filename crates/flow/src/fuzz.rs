@@ -28,8 +28,8 @@ impl Events<Flow<Told>> for Check {
         assert!(mark.bytes >= u64::from(mark.len), "a mark that does not add up");
         Check::alive(f, dir);
         self.0 = self.0.wrapping_add(1);
-        f.watch_acks = self.0 % 3 == 0;
-        f.user.follow = self.0 % 17 != 0;
+        f.watch_acks = self.0.is_multiple_of(3);
+        f.user.follow = !self.0.is_multiple_of(17);
         f.follow(f.user.follow);
     }
     fn gap(&mut self, f: &mut Flow<Told>, dir: Direction, _: &Mark, len: u64) {

@@ -31,6 +31,7 @@ impl<T> Flow<T> {
         sh: &mut Shared,
         ev: &mut impl Events<Flow<T>>,
     ) {
+        self.told = true;
         let dir = self.direction(side);
         if !run.bytes.is_empty() {
             ev.data(self, dir, mark, run.bytes);
@@ -51,6 +52,7 @@ impl<T> Flow<T> {
     ) {
         sh.counters.gaps = sh.counters.gaps.wrapping_add(1);
         sh.counters.gap_bytes = sh.counters.gap_bytes.wrapping_add(len);
+        self.told = true;
         let dir = self.direction(side);
         ev.gap(self, dir, mark, len);
     }
@@ -203,6 +205,7 @@ impl<T> Flow<T> {
     fn tell_end(&mut self, side: Side, ev: &mut impl Events<Flow<T>>) {
         let told = std::mem::replace(self.ended.of_mut(side), true);
         if !told && self.follow {
+            self.told = true;
             let (dir, mark) = (self.direction(side), self.mark());
             ev.end(self, dir, &mark);
         }
@@ -253,13 +256,14 @@ impl<T> Flow<T> {
 
     /// Where a hole ends that is given up now.
     fn given_up(&mut self, side: Side, now: Timestamp, packet: bool, sh: &Shared) -> Option<u32> {
+        let ended = *self.ended.of(side);
         let Body::Tcp(tcp) = &mut self.body else { return None };
         let peer = tcp.stream(side.other()).acks;
         let s = tcp.stream_mut(side);
         let (next, end) = (s.bytes.next, s.data_end());
         let w = s.bytes.waiting.as_mut().filter(|w| w.open)?;
         let to = w.first().unwrap_or(end);
-        if !after(to, next) {
+        if ended || !after(to, next) {
             w.open = false;
             return None;
         }

@@ -88,10 +88,15 @@ fn the_syn_may_come_late() {
     b.finish();
     assert_eq!(b.ev.ends, [e]);
     let mut b = Bench::new(config());
-    b.tcp(e, ACK, 1, 1001, b"data");
+    b.tcp(e, ACK, 1, 1001, b"");
     b.tcp(e, SYN, 0, 0, b"");
     b.finish();
     assert_eq!(b.ev.ends, [e]);
+    let mut b = Bench::new(config());
+    b.tcp(e, ACK, 1, 1001, b"data");
+    b.tcp(e, SYN, 0, 0, b"");
+    b.tcp(e, ACK, 5, 1001, b"data");
+    assert_eq!(b.ev.bytes(ToClient), b"datadata", "what was told keeps its direction");
 }
 
 #[test]

@@ -60,11 +60,25 @@ struct Key {
     ifindex: u32,
 }
 
+/// A range of the datagram and where its bytes are.
+#[derive(Clone, Copy, Debug)]
+struct Piece {
+    from: u32,
+    to: u32,
+    /// Begin of its captured bytes in [`Partial::bytes`], and how many.
+    at: usize,
+    captured: usize,
+}
+
+/// A datagram under way. It costs what came of it, not what it claims to be.
 #[derive(Debug)]
 struct Partial {
+    /// Captured bytes in the order of coming.
     bytes: Vec<u8>,
-    /// Ranges that are filled, in order, apart from each other.
-    have: Vec<(u32, u32)>,
+    /// Ranges by offset; they do not overlap.
+    pieces: Vec<Piece>,
+    /// Bytes in the ranges.
+    have: u32,
     end: Option<u32>,
     since: Timestamp,
     arrival: Arrival,
@@ -127,9 +141,9 @@ impl Defrag {
             self.begin(key, at);
         }
         let part = self.parts.get_mut(&key)?;
-        let before = part.bytes.capacity();
+        let before = part.cost();
         let fit = part.add(&f, at);
-        self.held = self.held.saturating_sub(before).saturating_add(part.bytes.capacity());
+        self.held = self.held.saturating_sub(before).saturating_add(part.cost());
         match fit {
             Fit::Bad => self.counters.bad = self.counters.bad.wrapping_add(1),
             Fit::Overlap => self.counters.overlaps = self.counters.overlaps.wrapping_add(1),
@@ -140,7 +154,7 @@ impl Defrag {
             self.counters.whole = self.counters.whole.wrapping_add(1);
             self.counters.whole_frames =
                 self.counters.whole_frames.wrapping_add(u64::from(part.arrival.frames));
-            self.done = part.bytes;
+            part.write(&mut self.done);
             return Some(Whole { payload: &self.done, arrival: part.arrival });
         }
         while self.held > self.max_bytes && self.oldest_out() {
@@ -157,20 +171,26 @@ impl Defrag {
         let arrival = Arrival { wire_len: 0, frames: 0, tiny: 0, ..*at };
         let part = Partial {
             bytes: Vec::new(),
-            have: Vec::new(),
+            pieces: Vec::new(),
+            have: 0,
             end: None,
             since: at.time,
             arrival,
             serial: self.serial,
         };
         self.parts.insert(key, part);
+        if self.order.len() >= MAX_DATAGRAMS.saturating_mul(2) {
+            // More than half of the entries are of datagrams that are done.
+            let parts = &self.parts;
+            self.order.retain(|(serial, key)| parts.get(key).is_some_and(|p| p.serial == *serial));
+        }
         self.order.push_back((self.serial, key));
         self.held = self.held.saturating_add(OVERHEAD);
     }
 
     fn take(&mut self, key: &Key) -> Option<Partial> {
         let part = self.parts.remove(key)?;
-        self.held = self.held.saturating_sub(part.bytes.capacity()).saturating_sub(OVERHEAD);
+        self.held = self.held.saturating_sub(part.cost());
         // Entries of the order that are done are dropped when they come to its front.
         while let Some((serial, key)) = self.order.front()
             && self.parts.get(key).is_none_or(|p| p.serial != *serial)
@@ -218,8 +238,15 @@ enum Fit {
 }
 
 impl Partial {
+    const fn cost(&self) -> usize {
+        self.bytes
+            .capacity()
+            .saturating_add(self.pieces.capacity().saturating_mul(size_of::<Piece>()))
+            .saturating_add(OVERHEAD)
+    }
+
     fn is_whole(&self) -> bool {
-        self.end.is_some_and(|end| matches!(self.have.as_slice(), [(0, to)] if *to == end))
+        self.end == Some(self.have)
     }
 
     /// Takes a fragment in: only bytes that are not there yet.
@@ -229,69 +256,163 @@ impl Partial {
         self.arrival.tiny = self.arrival.tiny.saturating_add(at.tiny);
         self.arrival.time = self.arrival.time.max(at.time);
         let end = f.offset.saturating_add(f.len);
-        let told = self.end;
-        let past = self.have.last().map_or(0, |r| r.1);
+        let past = self.pieces.last().map_or(0, |p| p.to);
         if end > MAX_LEN
-            || told.is_some_and(|e| end > e || (!f.more && end != e))
+            || self.end.is_some_and(|e| end > e || (!f.more && end != e))
             || (!f.more && past > end)
-            || self.have.len() >= MAX_FRAGMENTS
+            || self.pieces.len() >= MAX_FRAGMENTS
         {
             return Fit::Bad;
         }
         if !f.more {
             self.end = Some(end);
         }
-        if f.len == 0 {
-            return Fit::Clean;
-        }
-        if self.bytes.len() < end as usize {
-            self.bytes.resize(end as usize, 0);
-        }
-        let mut fit = Fit::Clean;
-        let mut from = f.offset;
-        // Copy what lies between the filled ranges; join the ranges.
-        for (a, b) in self.have.iter().copied().chain([(u32::MAX, u32::MAX)]) {
-            if b <= from {
-                continue;
-            }
-            let to = a.min(end);
+        let (mut fit, mut from) = (Fit::Clean, f.offset);
+        let mut at = self.pieces.partition_point(|p| p.to <= from);
+        while from < end {
+            let next = self.pieces.get(at).copied();
+            let to = next.map_or(end, |p| p.from.min(end));
             if from < to {
-                copy(&mut self.bytes, f, from, to);
+                self.put(at, f, from, to);
+                at = at.wrapping_add(1);
             }
-            if a < end {
-                fit = Fit::Overlap;
-            }
-            from = from.max(b);
-            if from >= end {
-                break;
-            }
+            let Some(p) = next.filter(|p| p.from < end) else { break };
+            fit = Fit::Overlap;
+            from = p.to;
+            at = at.wrapping_add(1);
         }
-        self.join(f.offset, end);
         fit
     }
 
-    fn join(&mut self, mut from: u32, mut to: u32) {
-        let mut kept = Vec::with_capacity(self.have.len().saturating_add(1));
-        for (a, b) in self.have.drain(..) {
-            if b < from || a > to {
-                kept.push((a, b));
-            } else {
-                (from, to) = (from.min(a), to.max(b));
+    /// Adds the range `from..to` of a fragment.
+    fn put(&mut self, index: usize, f: &Fragment<'_>, from: u32, to: u32) {
+        let data = f.data.get(from.saturating_sub(f.offset) as usize..).unwrap_or(&[]);
+        let data = data.get(..to.saturating_sub(from) as usize).unwrap_or(data);
+        let piece = Piece { from, to, at: self.bytes.len(), captured: data.len() };
+        self.bytes.extend_from_slice(data);
+        self.pieces.insert(index, piece);
+        self.have = self.have.saturating_add(to.saturating_sub(from));
+    }
+
+    /// The bytes in order, as far as they were captured.
+    fn write(&self, out: &mut Vec<u8>) {
+        out.clear();
+        for p in &self.pieces {
+            let bytes = self.bytes.get(p.at..p.at.saturating_add(p.captured)).unwrap_or(&[]);
+            out.extend_from_slice(bytes);
+            if p.captured < p.to.saturating_sub(p.from) as usize {
+                return;
             }
         }
-        kept.push((from, to));
-        kept.sort_unstable();
-        self.have = kept;
     }
 }
 
-/// Copies the bytes `from..to` of the datagram from a fragment; what the capture cut stays 0.
-fn copy(bytes: &mut [u8], f: &Fragment<'_>, from: u32, to: u32) {
-    let src = f.data.get(from.saturating_sub(f.offset) as usize..);
-    let dst = bytes.get_mut(from as usize..to as usize);
-    if let (Some(src), Some(dst)) = (src, dst) {
-        for (d, s) in dst.iter_mut().zip(src) {
-            *d = *s;
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use base::{MacAddr, Tunnel};
+    use decode::Vlans;
+
+    fn push(d: &mut Defrag, id: u32, secs: u64, f: (u32, &[u8], bool)) -> Option<(Vec<u8>, Arrival)> {
+        let l4 = Layer4::Fragment(Fragment { id, offset: f.0, more: f.2, data: f.1, len: f.1.len() as u32 });
+        push_as(d, secs, l4)
+    }
+
+    fn push_as(d: &mut Defrag, secs: u64, l4: Layer4<'_>) -> Option<(Vec<u8>, Arrival)> {
+        let p = Packet {
+            smac: MacAddr::default(),
+            dmac: MacAddr::default(),
+            vlans: Vlans::default(),
+            mpls: 0,
+            tunnel: Tunnel::None,
+            vni: None,
+            src: IpAddr::from([10, 0, 0, 1]),
+            dst: IpAddr::from([10, 0, 0, 2]),
+            proto: 17,
+            ip_len: 100,
+            l4,
+            payload: &[],
+            payload_len: 0,
+        };
+        let time = Timestamp::new(1000 + secs, 0);
+        let at = Arrival { time, wire_len: 100, frames: 1, tiny: 1, ifindex: 3 };
+        d.push(&p, &at).map(|w| (w.payload.to_vec(), w.arrival))
+    }
+
+    #[test]
+    fn any_order_gives_the_datagram() {
+        let text: Vec<u8> = (0..200).collect();
+        for order in [[0, 1, 2], [2, 1, 0], [1, 2, 0], [0, 2, 1]] {
+            let mut d = Defrag::new(Seed(1), 1 << 20);
+            let mut got = None;
+            for n in order {
+                assert!(got.is_none());
+                let (a, z) = (n * 80, (n * 80 + 80).min(200));
+                got = push(&mut d, 5, n as u64, (a as u32, &text[a..z], z < 200));
+            }
+            let (bytes, at) = got.unwrap();
+            assert_eq!(bytes, text);
+            assert_eq!((at.wire_len, at.frames, at.tiny, at.time), (300, 3, 3, Timestamp::new(1002, 0)));
+            assert_eq!((d.parts.len(), d.order.len()), (0, 0));
         }
+    }
+
+    #[test]
+    fn first_bytes_win_and_overlaps_are_counted() {
+        let mut d = Defrag::new(Seed(1), 1 << 20);
+        push(&mut d, 5, 0, (8, b"BBBBBBBB", true));
+        push(&mut d, 5, 0, (24, b"DD", false));
+        assert!(push(&mut d, 5, 0, (0, b"aaaaaaaabbbbbbbb", true)).is_none());
+        let (bytes, _) = push(&mut d, 5, 0, (8, b"xxxxxxxxccccccccdd", false)).unwrap();
+        assert_eq!(bytes, b"aaaaaaaaBBBBBBBBccccccccDD");
+        assert_eq!((d.counters.overlaps, d.counters.whole_frames), (2, 4));
+    }
+
+    #[test]
+    fn impossible_fragments_are_bad() {
+        let mut d = Defrag::new(Seed(1), 1 << 20);
+        push(&mut d, 5, 0, (65_528, &[0; 16], true));
+        push(&mut d, 5, 0, (8, b"12345678", false));
+        push(&mut d, 5, 0, (8, b"123456", false));
+        push(&mut d, 5, 0, (16, b"12345678", true));
+        assert_eq!(d.counters.bad, 3);
+        assert!(push(&mut d, 5, 0, (0, b"abcdefgh", true)).is_some());
+    }
+
+    #[test]
+    fn a_cut_fragment_cuts_the_datagram() {
+        let mut d = Defrag::new(Seed(1), 1 << 20);
+        let cut = Fragment { id: 5, offset: 0, more: true, data: b"abc", len: 16 };
+        push_as(&mut d, 0, Layer4::Fragment(cut));
+        assert_eq!(push(&mut d, 5, 0, (16, b"rest", false)).unwrap().0, b"abc");
+    }
+
+    #[test]
+    fn what_stays_incomplete_times_out_or_gives_way() {
+        let mut d = Defrag::new(Seed(1), 100_000);
+        push(&mut d, 1, 0, (0, &[0; 80], true));
+        push(&mut d, 2, 29, (0, &[0; 80], true));
+        assert!(push(&mut d, 1, 31, (80, b"x", false)).is_none(), "the first part is gone");
+        assert_eq!((d.counters.timed_out, d.counters.lost_frames), (1, 1));
+        for id in 10..10_000 {
+            push(&mut d, id, 31, (0, &[0; 1000], true));
+            assert!(d.held() <= 101_500, "{}", d.held());
+        }
+        assert!(d.counters.evicted > 9000);
+        let mut tiny = Defrag::new(Seed(1), 1 << 30);
+        for id in 0..10_000 {
+            push(&mut tiny, id, 0, (65_000, &[0; 8], true));
+        }
+        assert_eq!(tiny.parts.len(), MAX_DATAGRAMS);
+        assert!(tiny.held() < MAX_DATAGRAMS * 500, "offsets cost nothing: {}", tiny.held());
+        for id in 0..20_000 {
+            push(&mut d, id, 31, (8, b"x", false));
+            push(&mut d, id, 31, (0, &[0; 8], true));
+        }
+        assert!(d.order.len() <= 2 * MAX_DATAGRAMS, "{}", d.order.len());
+        for n in 0..1000u32 {
+            push(&mut tiny, 77_777, 0, (n * 16, &[0; 8], true));
+        }
+        assert_eq!(tiny.counters.bad, 1000 - MAX_FRAGMENTS as u64);
     }
 }

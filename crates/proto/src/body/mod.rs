@@ -12,12 +12,14 @@ mod charset;
 mod chunked;
 mod coding;
 mod media;
+mod multipart;
 mod zstd;
 
 use charset::Charset;
 pub(crate) use chunked::{Chunked, Piece};
 use coding::Coding;
 use media::{Media, looks_binary, parameter};
+use multipart::Multipart;
 
 use crate::session::Limits;
 use record::{Field, Record};
@@ -26,6 +28,8 @@ use record::{Field, Record};
 const CODINGS: usize = 2;
 /// A buffer that grew above this is let go when its body has ended.
 const KEPT: usize = 4 * 1024;
+/// Bytes of a multipart body that are looked at before asking whether there is enough.
+const AT_ONCE: usize = 1024;
 /// Most bytes of the outer coding taken off when there are two.
 const BETWEEN: usize = 256 * 1024;
 
@@ -41,6 +45,7 @@ pub(crate) struct Collector {
     codings: [Coding; CODINGS],
     /// What Content-Type says; `None` when it says nothing.
     charset: Option<Charset>,
+    parts: Option<Box<Multipart>>,
 }
 
 impl Collector {
@@ -53,7 +58,7 @@ impl Collector {
         codings: [&[u8]; CODINGS],
     ) {
         self.raw.clear();
-        (self.want, self.size, self.holed) = (0, 0, false);
+        (self.want, self.size, self.holed, self.parts) = (0, 0, false, None);
         if !wanted || !limits.bodies {
             return;
         }
@@ -68,6 +73,9 @@ impl Collector {
         if self.media == Media::Binary && !limits.base64 {
             return;
         }
+        if self.media == Media::Multipart && !limits.base64 && self.codings == [Coding::Identity; CODINGS] {
+            self.parts = parameter(content_type, b"boundary").and_then(Multipart::new);
+        }
         // UTF-16 has two bytes for a letter.
         let text = limits.text.saturating_mul(2);
         self.want = self.codings.iter().fold(text, |n, c| c.prefix(n));
@@ -78,7 +86,16 @@ impl Collector {
     pub(crate) fn add(&mut self, piece: &[u8]) {
         self.size = self.size.saturating_add(piece.len() as u64);
         let room = self.want.saturating_sub(self.raw.len());
-        if room > 0 && !self.holed {
+        if room == 0 || self.holed {
+            return;
+        }
+        if let Some(parts) = &mut self.parts {
+            for some in piece.chunks(AT_ONCE) {
+                if self.raw.len() < self.want {
+                    parts.add(some, &mut self.raw);
+                }
+            }
+        } else {
             self.raw.extend_from_slice(piece.get(..room).unwrap_or(piece));
         }
     }
@@ -96,7 +113,7 @@ impl Collector {
 
     /// Heap bytes held.
     pub(crate) fn held(&self) -> usize {
-        self.raw.capacity()
+        self.raw.capacity().saturating_add(self.parts.as_ref().map_or(0, |p| p.held()))
     }
 
     /// Puts the text into the record, or an empty one when there is nothing to read.
@@ -104,6 +121,9 @@ impl Collector {
         if let Some(record) = record
             && limits.bodies
         {
+            if let Some(mut parts) = self.parts.take() {
+                parts.end(&mut self.raw);
+            }
             self.tell(limits, record, field);
         }
         self.raw.clear();
@@ -128,7 +148,7 @@ impl Collector {
             None => (self.charset.or_else(|| Charset::by_meta(&bytes)).unwrap_or_default(), 0),
         };
         let is_wide = matches!(charset, Charset::Utf16Le | Charset::Utf16Be);
-        let promised = self.media == Media::Text || self.charset.is_some();
+        let promised = matches!(self.media, Media::Text | Media::Multipart) || self.charset.is_some();
         if self.media == Media::Binary || (!is_wide && looks_binary(&bytes, promised)) {
             record.begin_text(field);
             if limits.base64 {

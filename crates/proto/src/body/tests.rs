@@ -178,3 +178,19 @@ fn the_dictionary_of_brotli_is_whole() {
     brotli::word(4, 9 << 10, &mut out).unwrap();
     assert_eq!(out, b"time the Time");
 }
+
+#[test]
+fn a_form_with_a_file_is_told_by_its_fields() {
+    let mut body = b"--b\r\nContent-Disposition: form-data; name=\"file\"; filename=\"x\"\r\n\r\n".to_vec();
+    body.extend([0xffu8; 9000]);
+    body.extend(b"\r\n--b\r\nContent-Disposition: form-data; name=\"user\"\r\n\r\nme\r\n--b--\r\n");
+    let (text, size) = told(&Limits::default(), "multipart/form-data; boundary=b", "", &body);
+    assert!(
+        text.contains("[9000 bytes left out]") && text.ends_with("name=\"user\"\r\n\r\nme\r\n--b--\r\n"),
+        "{text}"
+    );
+    assert_eq!(size, body.len() as u64);
+    let long = [b"--b\r\n\r\n".as_slice(), &[b'x'; 90_000]].concat();
+    let (text, _) = told(&Limits::default(), "multipart/mixed; boundary=b", "", &long);
+    assert_eq!(text.len(), Limits::default().text);
+}

@@ -9,6 +9,7 @@
 //! `fill` makes the fields, `resync` finds the next message after a loss.
 
 mod fill;
+mod framing;
 mod head;
 mod pairs;
 mod resync;
@@ -16,6 +17,7 @@ mod session;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use head::find as find_byte;
 pub use session::Session;
 
 use crate::harness;

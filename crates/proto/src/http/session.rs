@@ -1,10 +1,11 @@
 //! From bytes, gaps and ends to messages.
 
+use super::framing::{Framing, LineEnd};
 use super::head::{Head, Name, RequestLine, Version, Walk, find, head_end, lists, request_line, status_line};
 use super::pairs::{Exchange, Pairs};
 use super::resync::{Found, answers, asks, search};
 use super::{fill, probe_request};
-use crate::body::{Chunked, Collector, Piece};
+use crate::body::{Collector, Piece};
 use crate::session::{Cx, Parser, Progress, Transport, Verdict};
 use base::{Direction, Mark};
 use record::{Kind, Quality};
@@ -22,24 +23,6 @@ enum Stage {
     Body(Framing),
     /// Lost: looking for the next message.
     Search(usize),
-}
-
-/// How long a body is, RFC 9112 section 6.3.
-#[derive(Clone, Copy, Debug)]
-enum Framing {
-    None,
-    Length(u64),
-    Chunked(Chunked),
-    /// To the end of the direction.
-    Close,
-}
-
-/// How much of a blank line was seen.
-#[derive(Clone, Copy, Debug)]
-enum LineEnd {
-    Text,
-    Lf,
-    LfCr,
 }
 
 /// One direction.
@@ -186,20 +169,7 @@ impl Session {
         let asked = cx.mark_at(n.saturating_sub(1));
         txn.asked(asked);
         fill::request(&mut txn, cx.limits, line, head);
-        let framing = match (head.transfer(), head.length()) {
-            ((true, _), length) => {
-                if !matches!(length, Ok(None)) {
-                    cx.anomaly("length-and-chunked");
-                }
-                Framing::Chunked(Chunked::new())
-            }
-            ((false, _), Err(())) => {
-                cx.anomaly("content-length");
-                Framing::None
-            }
-            (_, Ok(None | Some(0))) => Framing::None,
-            (_, Ok(Some(n))) => Framing::Length(n),
-        };
+        let framing = Framing::of_request(cx, head);
         let codings = [head.get(Name::ContentEncoding), head.get(Name::TransferEncoding)];
         self.req.body.begin(cx.limits, txn.record.is_some(), head.get(Name::ContentType), codings);
         let is_quiet = matches!(self.rsp.stage, Stage::Line(0));
@@ -233,17 +203,7 @@ impl Session {
             has_body &= !x.head_only && !leaves;
             wanted = x.txn.record.is_some();
         }
-        let framing = match (has_body, head.transfer(), head.length()) {
-            (false, ..) => Framing::None,
-            (_, (true, _), _) => Framing::Chunked(Chunked::new()),
-            (_, (false, true), _) | (.., Ok(None)) => Framing::Close,
-            (.., Ok(Some(0))) => Framing::None,
-            (.., Ok(Some(n))) => Framing::Length(n),
-            (.., Err(())) => {
-                cx.anomaly("content-length");
-                Framing::Close
-            }
-        };
+        let framing = if has_body { Framing::of_response(cx, head) } else { Framing::None };
         let codings = [head.get(Name::ContentEncoding), head.get(Name::TransferEncoding)];
         self.rsp.body.begin(cx.limits, wanted && has_body, head.get(Name::ContentType), codings);
         if leaves && !is_cut {

@@ -296,7 +296,8 @@ impl<'a> Head<'a> {
                 let len = bytes.len().saturating_sub(rest.len());
                 head.bytes = bytes.get(..len).unwrap_or(bytes);
                 return Walk::Whole(head);
-            } else if let Some(colon) = line.iter().take(MAX_NAME).position(|b| *b == b':')
+            } else if line.first().is_some_and(|b| b"bcefhrtux".contains(&(b | 0x20)))
+                && let Some(colon) = line.iter().take(MAX_NAME).position(|b| *b == b':')
                 && let Some((name, value)) = line.split_at_checked(colon)
                 && let Some(id) = Name::of(name.trim_ascii_end())
             {
@@ -355,8 +356,8 @@ impl<'a> Head<'a> {
     }
 }
 
-/// A header name is not longer.
-const MAX_NAME: usize = 256;
+/// A header name that is looked at is not longer (`transfer-encoding` and a blank).
+const MAX_NAME: usize = 20;
 
 /// A line with what is folded to it (RFC 9112 section 5.2), without its last LF, and the rest. The byte behind
 /// a line says whether it goes on, so that must be there too, except behind a blank line.

@@ -1,7 +1,7 @@
 //! ICMP echo: request to reply as a network delay.
 
 use crate::contract::Delay;
-use base::{Direction, Mark, Timestamp};
+use base::{Mark, Timestamp};
 
 /// Requests waited for at a time: `ping -f` keeps a handful under way; older ones are given up.
 const PENDING: usize = 16;
@@ -45,11 +45,11 @@ impl Echo {
         }
     }
 
+    /// The requester is the initiator.
     pub(crate) fn fill_mark(&self, m: &mut Mark) {
         let [to_server, _] = &mut m.delay_cnt;
         *to_server = self.cnt;
         let [to_server, _] = &mut m.delay_sum;
         *to_server = self.sum;
-        let _ = Direction::ToServer;
     }
 }

@@ -331,10 +331,16 @@ impl<T> Flow<T> {
         }
     }
 
+    /// There were packets in this interval.
+    #[inline]
+    pub(crate) fn has_packets(&self) -> bool {
+        self.sides.of(Side::A).pkts | self.sides.of(Side::B).pkts != 0
+    }
+
     /// Counts a packet of `side`. The flow's clock never steps back.
     #[inline]
     pub(crate) fn count(&mut self, side: Side, p: &Packet<'_>, at: &Arrival) {
-        let idle = self.sides.of(Side::A).pkts | self.sides.of(Side::B).pkts == 0;
+        let idle = !self.has_packets();
         self.last_seen = self.last_seen.max(at.time);
         if idle {
             self.begin = self.last_seen;

@@ -231,8 +231,10 @@ impl<T: Default> Table<T> {
     /// Reports an interval of a flow, if it had packets.
     fn report(&mut self, slot: u32, ev: &mut impl Events<Flow<T>>) {
         let Some(flow) = self.slab.get_mut(slot) else { return };
-        ev.report(flow, self.now, None);
-        flow.clear_interval();
+        if flow.has_packets() {
+            ev.report(flow, self.now, None);
+            flow.clear_interval();
+        }
         self.timers.reported(slot, flow.hash());
     }
 

@@ -247,6 +247,32 @@ fn one_record_a_connection_when_the_interval_is_long() {
 }
 
 #[test]
+fn reports_of_a_crowd_spread_over_the_interval() {
+    let mut cfg = config();
+    cfg.max_flows = 20_000;
+    let mut b = Bench::new(cfg);
+    let mut a_second = Vec::new();
+    for _ in 0..60 {
+        for n in 0..10_000 {
+            b.udp(client(n), b"x");
+        }
+        let before = b.ev.accounts.len();
+        for _ in 0..10 {
+            b.pass(100);
+        }
+        a_second.push(b.ev.accounts.len() - before);
+        b.ev.told.clear();
+    }
+    assert!(b.ev.accounts.iter().all(|(i, _)| i.sent[0].pkts > 0), "empty intervals");
+    let worst = a_second.iter().skip(25).max().unwrap();
+    assert!(*worst < 4000, "{a_second:?}");
+    let all: u32 = b.ev.accounts.iter().map(|(i, _)| i.sent[0].pkts).sum();
+    b.finish();
+    let rest: u32 = b.ev.accounts.iter().map(|(i, _)| i.sent[0].pkts).sum();
+    assert!(all < rest && rest == 600_000, "{rest}");
+}
+
+#[test]
 fn random_packets_do_no_harm() {
     for seed in 1..60u64 {
         let mut r = Rng(seed);

@@ -6,7 +6,7 @@
 //! outcome is already known on the way there (`ether type is IP` is tested once), and
 //! instructions are written from the last to the first, so that every jump knows its distance.
 
-use base::{FastMap, Seed};
+use base::Seed;
 
 use super::vm::{self, MAX_INSNS, MEM_WORDS, Program, op};
 use crate::Insn;
@@ -24,7 +24,7 @@ const MAX_FACTS: usize = 16;
 const MAX_PASSES: usize = 6;
 
 /// A value: a load, or arithmetic over values.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Op {
     Const(u32),
     Len,
@@ -39,13 +39,13 @@ pub(super) enum Op {
 }
 
 /// Right side of a test.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Rhs {
     K(u32),
     X(Val),
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Test {
     val: Val,
     jump: u16,
@@ -80,7 +80,7 @@ pub(super) enum Limit {
 pub(super) struct Graph {
     vals: Vec<Op>,
     depth: Vec<u8>,
-    known: FastMap<Op, Val>,
+    known: Index,
     nodes: Vec<Node>,
     /// Set when arithmetic is nested deeper than the limit.
     pub(super) too_deep: bool,
@@ -91,7 +91,7 @@ impl Graph {
         Graph {
             vals: Vec::new(),
             depth: Vec::new(),
-            known: FastMap::with_hasher(Seed::default()),
+            known: Index::default(),
             nodes: vec![Node::False, Node::True],
             too_deep: false,
         }
@@ -111,6 +111,7 @@ impl Graph {
     }
 
     /// The value; equal values have one index.
+    #[inline(never)]
     pub(super) fn val(&mut self, op: Op) -> Val {
         let under = |v: Val| self.depth.get(v as usize).copied().unwrap_or(0).saturating_add(1);
         let depth = match op {
@@ -120,7 +121,17 @@ impl Graph {
         };
         self.too_deep |= depth > MAX_ARITH_DEPTH;
         let next = index(self.vals.len());
-        let val = *self.known.entry(op).or_insert(next);
+        let words = match op {
+            Op::Const(k) => (0, k, 0),
+            Op::Len => (1, 0, 0),
+            Op::Abs(size, at) => (2 | u32::from(size) << 8, at, 0),
+            Op::Ind(size, base, at) => (3 | u32::from(size) << 8, base, at),
+            Op::Msh(at) => (4, at, 0),
+            Op::Alu(kind, a, b) => (5 | u32::from(kind) << 8, a, b),
+            Op::Neg(a) => (6, a, 0),
+        };
+        let hash = Seed::default().pair(u64::from(words.0), u64::from(words.1) << 32 | u64::from(words.2));
+        let val = self.known.find_or_add(hash, next, |old| self.vals.get(old as usize) == Some(&op));
         if val == next {
             self.vals.push(op);
             self.depth.push(depth);
@@ -128,6 +139,7 @@ impl Graph {
         val
     }
 
+    #[inline(never)]
     pub(super) fn abs(&mut self, size: u8, at: u32) -> Val {
         self.val(Op::Abs(size, at))
     }
@@ -180,6 +192,7 @@ impl Graph {
         }
     }
 
+    #[inline(never)]
     fn push(&mut self, node: Node) -> Cond {
         self.nodes.push(node);
         index(self.nodes.len() - 1)
@@ -223,6 +236,7 @@ impl Graph {
         }
     }
 
+    #[inline(never)]
     pub(super) fn eq(&mut self, val: Val, k: u32) -> Cond {
         self.test(val, op::JEQ, k)
     }
@@ -240,6 +254,7 @@ impl Graph {
         }
     }
 
+    #[inline(never)]
     pub(super) fn and(&mut self, a: Cond, b: Cond) -> Cond {
         match (a, b) {
             (FALSE, _) | (_, FALSE) => FALSE,
@@ -248,6 +263,7 @@ impl Graph {
         }
     }
 
+    #[inline(never)]
     pub(super) fn or(&mut self, a: Cond, b: Cond) -> Cond {
         match (a, b) {
             (TRUE, _) | (_, TRUE) => TRUE,
@@ -256,6 +272,7 @@ impl Graph {
         }
     }
 
+    #[inline(never)]
     pub(super) fn not(&mut self, a: Cond) -> Cond {
         match (a, self.node(a)) {
             (FALSE, _) => TRUE,
@@ -462,6 +479,52 @@ impl Graph {
     }
 }
 
+/// Finds equal things by their hash: open addressing over numbers of things held elsewhere,
+/// offset by one; zero is free. Much smaller code than a map.
+#[derive(Default)]
+struct Index {
+    slots: Vec<(u64, u32)>,
+    used: usize,
+}
+
+impl Index {
+    /// The number of a thing that is the same, or `next`, which is then remembered.
+    fn find_or_add(&mut self, hash: u64, next: u32, same: impl Fn(u32) -> bool) -> u32 {
+        if self.used * 2 >= self.slots.len() {
+            self.grow();
+        }
+        let mask = self.slots.len() - 1;
+        let mut at = hash as usize & mask;
+        while let Some(slot) = self.slots.get_mut(at) {
+            if slot.1 == 0 {
+                *slot = (hash, next + 1);
+                self.used += 1;
+                break;
+            }
+            if slot.0 == hash && same(slot.1 - 1) {
+                return slot.1 - 1;
+            }
+            at = (at + 1) & mask;
+        }
+        next
+    }
+
+    fn grow(&mut self) {
+        let size = (self.slots.len() * 2).max(64);
+        let old = std::mem::replace(&mut self.slots, vec![(0, 0); size]);
+        for (hash, number) in old.into_iter().filter(|slot| slot.1 != 0) {
+            let mut at = hash as usize & (size - 1);
+            while let Some(slot) = self.slots.get_mut(at) {
+                if slot.1 == 0 {
+                    *slot = (hash, number);
+                    break;
+                }
+                at = (at + 1) & (size - 1);
+            }
+        }
+    }
+}
+
 /// A list never has more than the expression has bytes, some dozen for each.
 fn index(len: usize) -> u32 {
     u32::try_from(len).unwrap_or(u32::MAX)
@@ -513,7 +576,7 @@ type Exit = u32;
 const REJECT: Exit = 0;
 const ACCEPT: Exit = 1;
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Block {
     test: Test,
     yes: Exit,
@@ -589,13 +652,23 @@ impl Blocks {
 
     /// Makes one block of those that test the same and lead to the same.
     fn merge(&mut self, root: Exit) -> Exit {
-        let mut first = FastMap::with_hasher(Seed::default());
+        let mut first = Index::default();
         let mut place: Vec<Exit> = vec![REJECT, ACCEPT];
-        for block in &mut self.list {
+        for at in 0..self.list.len() {
             let target = |exit: Exit| place.get(exit as usize).copied().unwrap_or(REJECT);
+            let Some(block) = self.list.get_mut(at) else { break };
             (block.yes, block.no) = (target(block.yes), target(block.no));
+            let block = *block;
+            let rhs = match block.test.rhs {
+                Rhs::K(k) => u64::from(k),
+                Rhs::X(val) => u64::from(val) << 32,
+            };
+            let exits = u64::from(block.yes) << 32 | u64::from(block.no);
+            let hash = Seed::default()
+                .pair(u64::from(block.test.val) << 16 | u64::from(block.test.jump), rhs)
+                ^ Seed::default().word(exits);
             let here = index(place.len());
-            place.push(*first.entry((block.test, block.yes, block.no)).or_insert(here));
+            place.push(first.find_or_add(hash, here, |old| self.block(old) == Some(&block)));
         }
         place.get(root as usize).copied().unwrap_or(REJECT)
     }

@@ -2,8 +2,7 @@
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
-use super::FilterError;
-use super::names::{CONSTANTS, KEYWORDS, nearest};
+use super::names::{CONSTANTS, find, keyword};
 
 /// Longest expression taken; a list of some thousand hosts is shorter, and what is longer
 /// would not fit into a program anyway.
@@ -97,6 +96,14 @@ pub(super) enum Kind {
     Op(u8),
 }
 
+/// What is wrong with an expression: where, how much of it, and what would have been right.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Bad {
+    pub(super) at: usize,
+    pub(super) len: usize,
+    pub(super) expected: &'static str,
+}
+
 /// A token and where it stands.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Tok<'a> {
@@ -108,10 +115,10 @@ pub(super) struct Tok<'a> {
 }
 
 /// All tokens of an expression; the last one is `End`.
-pub(super) fn tokens(expr: &str) -> Result<Vec<Tok<'_>>, FilterError> {
+pub(super) fn tokens(expr: &str) -> Result<Vec<Tok<'_>>, Bad> {
     let mut out: Vec<Tok<'_>> = Vec::new();
     if expr.len() > MAX_EXPR {
-        return Err(FilterError::new(expr, MAX_EXPR, "", "no more than 65536 bytes"));
+        return Err(Bad { at: MAX_EXPR, len: 0, expected: "no more than 65536 bytes" });
     }
     let (mut at, mut open, mut brackets) = (0, Vec::new(), 0u32);
     while let Some(c) = expr.as_bytes().get(at).copied() {
@@ -121,20 +128,15 @@ pub(super) fn tokens(expr: &str) -> Result<Vec<Tok<'_>>, FilterError> {
         }
         let rest = expr.get(at..).unwrap_or_default();
         let (kind, len) = if is_word(c, brackets) {
-            word(expr, at, rest, brackets)?
+            word(at, rest, brackets)?
         } else if c == b'\\' {
             let len = rest.find([' ', '\t', '\n', '(', ')', '!']).unwrap_or(rest.len());
             (Kind::Name, len)
         } else {
-            symbol(rest).ok_or_else(|| {
-                let shown = rest.chars().next().map_or(1, char::len_utf8);
-                FilterError::new(
-                    expr,
-                    at,
-                    rest.get(..shown).unwrap_or_default(),
-                    "a word, a number or an operator",
-                )
-            })?
+            {
+                let len = rest.chars().next().map_or(1, char::len_utf8);
+                symbol(rest).ok_or(Bad { at, len, expected: "a word, a number or an operator" })?
+            }
         };
         match kind {
             Kind::BracketOpen => brackets += 1,
@@ -206,14 +208,14 @@ fn symbol(rest: &str) -> Option<(Kind, usize)> {
     Some((one, 1))
 }
 
-fn word(expr: &str, at: usize, rest: &str, brackets: u32) -> Result<(Kind, usize), FilterError> {
+fn word(at: usize, rest: &str, brackets: u32) -> Result<(Kind, usize), Bad> {
     let end =
         rest.bytes().position(|c| !(is_word(c, brackets) || c == b'.' || c == b'-')).unwrap_or(rest.len());
     let text = rest.get(..end).unwrap_or_default().trim_end_matches(['-', '_']);
     if text.is_empty() {
-        return Err(FilterError::new(expr, at, "_", "a word, a number or an operator"));
+        return Err(Bad { at, len: 1, expected: "a word, a number or an operator" });
     }
-    let bad = |expected| FilterError::new(expr, at, text, expected);
+    let bad = |expected| Bad { at, len: text.len(), expected };
     let digit = text.as_bytes().first().is_some_and(u8::is_ascii_digit);
     let kind = if let Some(mac) = mac(text) {
         Kind::Mac(mac)
@@ -230,7 +232,7 @@ fn word(expr: &str, at: usize, rest: &str, brackets: u32) -> Result<(Kind, usize
     } else if digit && text.bytes().all(|c| c.is_ascii_digit() || c == b'.') {
         let (addr, bits) = dotted(text).ok_or_else(|| bad("an IPv4 address or the first parts of one"))?;
         Kind::V4(addr, bits)
-    } else if let Some(key) = find(KEYWORDS, text) {
+    } else if let Some(key) = keyword(text) {
         Kind::Key(key)
     } else if let Some(value) = find(CONSTANTS, text) {
         Kind::Num(value)
@@ -238,11 +240,6 @@ fn word(expr: &str, at: usize, rest: &str, brackets: u32) -> Result<(Kind, usize
         Kind::Name
     };
     Ok((kind, text.len()))
-}
-
-/// The entry of a table of names.
-pub(super) fn find<T: Copy>(table: &[(&'static str, T)], name: &str) -> Option<T> {
-    table.iter().find(|entry| entry.0 == name).map(|entry| entry.1)
 }
 
 /// `a.b`, `a.b.c` or `a.b.c.d`, left-aligned, and how many bits that is.
@@ -297,11 +294,6 @@ fn mac(text: &str) -> Option<[u8; 6]> {
     Some(mac)
 }
 
-/// A hint for an unknown word.
-pub(super) fn hint(tok: &Tok<'_>) -> Option<&'static str> {
-    if tok.kind == Kind::Name { nearest(tok.text) } else { None }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -321,7 +313,7 @@ mod tests {
         assert_eq!(kinds("ip[2:2]")[2..5], [Kind::Num(2), Kind::Colon, Kind::Num(2)]);
         assert_eq!(kinds("80-90 \\tcp")[..2], [Kind::Name, Kind::Name]);
         assert_eq!(tokens("a \\tcp").unwrap()[1].text, "tcp");
-        assert_eq!(tokens("ip é").unwrap_err().column, 4);
+        assert_eq!(tokens("ip é").unwrap_err().at, 3);
         assert!(tokens("1.2.3.4.5").is_err());
         assert!(tokens("host 1.2.3.999").is_err());
         assert!(tokens("4294967296").is_err());

@@ -20,7 +20,8 @@ use base::LinkType;
 
 pub use vm::{Aux, Invalid, MAX_INSNS, Program, fuzz_bpf_run};
 
-use code::{Graph, Limit};
+use code::Limit;
+use lex::Bad;
 use parse::Parser;
 use predicate::{Predicates, VlanMode};
 
@@ -47,11 +48,14 @@ pub struct FilterError {
 }
 
 impl FilterError {
-    fn new(expr: &str, at: usize, found: &str, expected: &'static str) -> FilterError {
+    fn new(expr: &str, bad: Bad) -> FilterError {
         /// Longer words are cut in the message.
         const MAX_SHOWN: usize = 60;
-        let column = expr.char_indices().take_while(|&(i, _)| i < at).count() + 1;
-        FilterError { column, found: found.chars().take(MAX_SHOWN).collect(), expected, nearest: None }
+        let column = expr.char_indices().take_while(|&(i, _)| i < bad.at).count() + 1;
+        let found: String =
+            expr.get(bad.at..bad.at + bad.len).unwrap_or_default().chars().take(MAX_SHOWN).collect();
+        let nearest = names::nearest(&found);
+        FilterError { column, found, expected: bad.expected, nearest }
     }
 }
 
@@ -88,22 +92,21 @@ pub fn compile_with(
     snaplen: u32,
     options: Options,
 ) -> Result<Program, FilterError> {
-    let whole = |expected| FilterError::new(expr, 0, expr, expected);
+    build(expr, link, snaplen, options).map_err(|bad| FilterError::new(expr, bad))
+}
+
+fn build(expr: &str, link: LinkType, snaplen: u32, options: Options) -> Result<Program, Bad> {
+    let whole = |expected| Bad { at: 0, len: expr.len(), expected };
     let tokens = lex::tokens(expr)?;
-    let parse = |graph, mode| {
-        let mut out = Predicates::new(graph, link, mode).map_err(whole)?;
-        let mut parser = Parser { expr, tokens: &tokens, at: 0, out: &mut out };
-        let cond = parser.filter()?;
-        Ok::<_, FilterError>((out, cond))
-    };
     let live = options.kernel_vlan;
     let mode = if live { VlanMode::NotTakenOff } else { VlanMode::InFrame };
-    let (mut out, mut root) = parse(Graph::new(), mode)?;
+    let mut out = Predicates::new(link, mode).map_err(whole)?;
+    let mut root = Parser { expr, tokens: &tokens, at: 0, out: &mut out }.filter()?;
     if live && out.vlan_seen {
         // What follows `vlan` lies elsewhere when the kernel took the tag off: the expression is
         // compiled for both cases, and the program asks first.
-        let (both, taken_off) = parse(out.graph, VlanMode::TakenOff)?;
-        out = both;
+        out.restart(link, VlanMode::TakenOff).map_err(whole)?;
+        let taken_off = Parser { expr, tokens: &tokens, at: 0, out: &mut out }.filter()?;
         let asked = out.tag_taken_off();
         let present = out.graph.and(asked, taken_off);
         let not_asked = out.graph.not(asked);

@@ -7,254 +7,157 @@ use super::lex::{Key, Proto};
 pub(super) const TCP: u8 = 1;
 /// See [`TCP`].
 pub(super) const UDP: u8 = 2;
-const BOTH: u8 = TCP | UDP;
 
-/// Services as `/etc/services` of common systems has them: name, port, transports.
-pub(super) static SERVICES: &[(&str, u16, u8)] = &[
-    ("amqp", 5672, TCP),
-    ("amqps", 5671, TCP),
-    ("bgp", 179, TCP),
-    ("bootpc", 68, UDP),
-    ("bootps", 67, UDP),
-    ("cassandra", 9042, TCP),
-    ("dhcp", 67, UDP),
-    ("dns", 53, BOTH),
-    ("domain", 53, BOTH),
-    ("ftp", 21, TCP),
-    ("ftp-data", 20, TCP),
-    ("http", 80, TCP),
-    ("http-alt", 8080, TCP),
-    ("https", 443, BOTH),
-    ("imap", 143, TCP),
-    ("imap2", 143, TCP),
-    ("imaps", 993, TCP),
-    ("isakmp", 500, UDP),
-    ("kafka", 9092, TCP),
-    ("kerberos", 88, BOTH),
-    ("ldap", 389, BOTH),
-    ("ldaps", 636, BOTH),
-    ("mdns", 5353, UDP),
-    ("memcached", 11211, BOTH),
-    ("microsoft-ds", 445, TCP),
-    ("mongodb", 27017, TCP),
-    ("mqtt", 1883, TCP),
-    ("ms-sql-s", 1433, TCP),
-    ("mssql", 1433, TCP),
-    ("mysql", 3306, TCP),
-    ("netbios-ns", 137, UDP),
-    ("netbios-ssn", 139, TCP),
-    ("nfs", 2049, BOTH),
-    ("ntp", 123, UDP),
-    ("oracle", 1521, TCP),
-    ("pop3", 110, TCP),
-    ("pop3s", 995, TCP),
-    ("postgres", 5432, TCP),
-    ("postgresql", 5432, TCP),
-    ("radius", 1812, BOTH),
-    ("rdp", 3389, TCP),
-    ("redis", 6379, TCP),
-    ("rtsp", 554, BOTH),
-    ("secure-mqtt", 8883, TCP),
-    ("sip", 5060, BOTH),
-    ("sip-tls", 5061, BOTH),
-    ("smtp", 25, TCP),
-    ("smtps", 465, TCP),
-    ("snmp", 161, BOTH),
-    ("snmp-trap", 162, BOTH),
-    ("ssh", 22, TCP),
-    ("submission", 587, TCP),
-    ("sunrpc", 111, BOTH),
-    ("syslog", 514, UDP),
-    ("telnet", 23, TCP),
-    ("tftp", 69, UDP),
-    ("www", 80, TCP),
-];
+/// Names and numbers, `name=number` with spaces between. One string instead of an array of
+/// pairs: no pointers that the loader must relocate, a third of the size.
+pub(super) type Table = &'static str;
+
+fn entries(table: Table) -> impl Iterator<Item = (&'static str, &'static str)> {
+    table.split(' ').filter_map(|entry| entry.split_once('='))
+}
+
+/// The number of a name.
+pub(super) fn find(table: Table, name: &str) -> Option<u32> {
+    entries(table).find(|entry| entry.0 == name)?.1.parse().ok()
+}
+
+/// A service: its port and its transports.
+pub(super) fn service(name: &str) -> Option<(u32, u8)> {
+    let entry = entries(SERVICES).find(|entry| entry.0 == name)?.1;
+    let transports = match entry.bytes().last() {
+        Some(b't') => TCP,
+        Some(b'u') => UDP,
+        _ => TCP | UDP,
+    };
+    Some((entry.trim_end_matches(['t', 'u']).parse().ok()?, transports))
+}
+
+/// The meaning of a word of the grammar.
+pub(super) fn keyword(name: &str) -> Option<Key> {
+    KEYS.get(find(KEYWORDS, name)? as usize).copied()
+}
+
+/// Services as `/etc/services` of common systems has them: name and port; `t` or `u` behind it
+/// when TCP or UDP is the only transport.
+pub(super) static SERVICES: Table = "\
+    amqp=5672t amqps=5671t bgp=179t bootpc=68u bootps=67u cassandra=9042t dhcp=67u dns=53 \
+    domain=53 ftp=21t ftp-data=20t http=80t http-alt=8080t https=443 imap=143t imap2=143t \
+    imaps=993t isakmp=500u kafka=9092t kerberos=88 ldap=389 ldaps=636 mdns=5353u memcached=11211 \
+    microsoft-ds=445t mongodb=27017t mqtt=1883t ms-sql-s=1433t mssql=1433t mysql=3306t \
+    netbios-ns=137u netbios-ssn=139t nfs=2049 ntp=123u oracle=1521t pop3=110t pop3s=995t \
+    postgres=5432t postgresql=5432t radius=1812 rdp=3389t redis=6379t rtsp=554 secure-mqtt=8883t \
+    sip=5060 sip-tls=5061 smtp=25t smtps=465t snmp=161 snmp-trap=162 ssh=22t submission=587t \
+    sunrpc=111 syslog=514u telnet=23t tftp=69u www=80t";
 
 /// IP protocols by name (IANA "Protocol Numbers").
-pub(super) static IP_PROTOS: &[(&str, u32)] = &[
-    ("ah", 51),
-    ("carp", 112),
-    ("egp", 8),
-    ("eigrp", 88),
-    ("esp", 50),
-    ("gre", 47),
-    ("icmp", 1),
-    ("icmp6", 58),
-    ("igmp", 2),
-    ("igrp", 9),
-    ("ipencap", 4),
-    ("ipip", 94),
-    ("ipv6", 41),
-    ("ipv6-frag", 44),
-    ("ipv6-icmp", 58),
-    ("ipv6-nonxt", 59),
-    ("ipv6-opts", 60),
-    ("ipv6-route", 43),
-    ("l2tp", 115),
-    ("ospf", 89),
-    ("pim", 103),
-    ("rsvp", 46),
-    ("sctp", 132),
-    ("tcp", 6),
-    ("udp", 17),
-    ("udplite", 136),
-    ("vrrp", 112),
-];
+pub(super) static IP_PROTOS: Table = "\
+    ah=51 carp=112 egp=8 eigrp=88 esp=50 gre=47 icmp=1 icmp6=58 igmp=2 igrp=9 ipencap=4 ipip=94 \
+    ipv6=41 ipv6-frag=44 ipv6-icmp=58 ipv6-nonxt=59 ipv6-opts=60 ipv6-route=43 l2tp=115 ospf=89 \
+    pim=103 rsvp=46 sctp=132 tcp=6 udp=17 udplite=136 vrrp=112";
 
 /// Ether types, and LLC service access points below 256.
-pub(super) static ETHER_PROTOS: &[(&str, u32)] = &[
-    ("aarp", 0x80f3),
-    ("arp", 0x0806),
-    ("atalk", 0x809b),
-    ("decnet", 0x6003),
-    ("ip", 0x0800),
-    ("ip6", 0x86dd),
-    ("ipx", 0xe0),
-    ("iso", 0xfe),
-    ("lat", 0x6004),
-    ("loopback", 0x9000),
-    ("mopdl", 0x6001),
-    ("moprc", 0x6002),
-    ("netbeui", 0xf0),
-    ("rarp", 0x8035),
-    ("sca", 0x6007),
-    ("stp", 0x42),
-];
+pub(super) static ETHER_PROTOS: Table = "\
+    aarp=33011 arp=2054 atalk=32923 decnet=24579 ip=2048 ip6=34525 ipx=224 iso=254 lat=24580 \
+    loopback=36864 mopdl=24577 moprc=24578 netbeui=240 rarp=32821 sca=24583 stp=66";
 
 /// Words with a meaning in the grammar.
-pub(super) static KEYWORDS: &[(&str, Key)] = &[
-    ("aarp", Key::Proto(Proto::Ether(0x80f3))),
-    ("ah", Key::Proto(Proto::Ah)),
-    ("and", Key::And),
-    ("arp", Key::Proto(Proto::Arp)),
-    ("atalk", Key::Proto(Proto::Ether(0x809b))),
-    ("broadcast", Key::Broadcast),
-    ("byte", Key::Unsupported),
-    ("carp", Key::Proto(Proto::Carp)),
-    ("decnet", Key::Proto(Proto::Ether(0x6003))),
-    ("dst", Key::Dst),
-    ("esp", Key::Proto(Proto::Esp)),
-    ("ether", Key::Proto(Proto::Link)),
-    ("gateway", Key::Unsupported),
-    ("geneve", Key::Unsupported),
-    ("greater", Key::Greater),
-    ("host", Key::Host),
-    ("icmp", Key::Proto(Proto::Icmp)),
-    ("icmp6", Key::Proto(Proto::Icmp6)),
-    ("ifindex", Key::Ifindex),
-    ("igmp", Key::Proto(Proto::Igmp)),
-    ("igrp", Key::Proto(Proto::Igrp)),
-    ("inbound", Key::Inbound),
-    ("ip", Key::Proto(Proto::Ip)),
-    ("ip6", Key::Proto(Proto::Ip6)),
-    ("ipx", Key::Proto(Proto::Ether(0xe0))),
-    ("iso", Key::Proto(Proto::Ether(0xfe))),
-    ("lat", Key::Proto(Proto::Ether(0x6004))),
-    ("len", Key::Len),
-    ("length", Key::Len),
-    ("less", Key::Less),
-    ("link", Key::Proto(Proto::Link)),
-    ("llc", Key::Llc),
-    ("mask", Key::Mask),
-    ("mopdl", Key::Proto(Proto::Ether(0x6001))),
-    ("moprc", Key::Proto(Proto::Ether(0x6002))),
-    ("mpls", Key::Mpls),
-    ("multicast", Key::Multicast),
-    ("net", Key::Net),
-    ("netbeui", Key::Proto(Proto::Ether(0xf0))),
-    ("not", Key::Not),
-    ("or", Key::Or),
-    ("outbound", Key::Outbound),
-    ("pim", Key::Proto(Proto::Pim)),
-    ("port", Key::Port),
-    ("portrange", Key::PortRange),
-    ("pppoed", Key::Pppoed),
-    ("pppoes", Key::Pppoes),
-    ("proto", Key::ProtoWord),
-    ("protochain", Key::Unsupported),
-    ("rarp", Key::Proto(Proto::Rarp)),
-    ("sca", Key::Proto(Proto::Ether(0x6007))),
-    ("sctp", Key::Proto(Proto::Sctp)),
-    ("src", Key::Src),
-    ("stp", Key::Proto(Proto::Ether(0x42))),
-    ("tcp", Key::Proto(Proto::Tcp)),
-    ("udp", Key::Proto(Proto::Udp)),
-    ("vlan", Key::Vlan),
-    ("vrrp", Key::Proto(Proto::Vrrp)),
-    ("vxlan", Key::Unsupported),
+pub(super) static KEYWORDS: Table = "\
+    aarp=0 ah=1 and=2 arp=3 atalk=4 broadcast=5 byte=6 carp=7 decnet=8 dst=9 esp=10 ether=11 \
+    gateway=12 geneve=13 greater=14 host=15 icmp=16 icmp6=17 ifindex=18 igmp=19 igrp=20 \
+    inbound=21 ip=22 ip6=23 ipx=24 iso=25 lat=26 len=27 length=28 less=29 link=30 llc=31 mask=32 \
+    mopdl=33 moprc=34 mpls=35 multicast=36 net=37 netbeui=38 not=39 or=40 outbound=41 pim=42 \
+    port=43 portrange=44 pppoed=45 pppoes=46 proto=47 protochain=48 rarp=49 sca=50 sctp=51 \
+    src=52 stp=53 tcp=54 udp=55 vlan=56 vrrp=57 vxlan=58";
+
+/// The meaning of a keyword, by its number in [`KEYWORDS`].
+pub(super) static KEYS: [Key; 59] = [
+    Key::Proto(Proto::Ether(0x80f3)),
+    Key::Proto(Proto::Ah),
+    Key::And,
+    Key::Proto(Proto::Arp),
+    Key::Proto(Proto::Ether(0x809b)),
+    Key::Broadcast,
+    Key::Unsupported,
+    Key::Proto(Proto::Carp),
+    Key::Proto(Proto::Ether(0x6003)),
+    Key::Dst,
+    Key::Proto(Proto::Esp),
+    Key::Proto(Proto::Link),
+    Key::Unsupported,
+    Key::Unsupported,
+    Key::Greater,
+    Key::Host,
+    Key::Proto(Proto::Icmp),
+    Key::Proto(Proto::Icmp6),
+    Key::Ifindex,
+    Key::Proto(Proto::Igmp),
+    Key::Proto(Proto::Igrp),
+    Key::Inbound,
+    Key::Proto(Proto::Ip),
+    Key::Proto(Proto::Ip6),
+    Key::Proto(Proto::Ether(0xe0)),
+    Key::Proto(Proto::Ether(0xfe)),
+    Key::Proto(Proto::Ether(0x6004)),
+    Key::Len,
+    Key::Len,
+    Key::Less,
+    Key::Proto(Proto::Link),
+    Key::Llc,
+    Key::Mask,
+    Key::Proto(Proto::Ether(0x6001)),
+    Key::Proto(Proto::Ether(0x6002)),
+    Key::Mpls,
+    Key::Multicast,
+    Key::Net,
+    Key::Proto(Proto::Ether(0xf0)),
+    Key::Not,
+    Key::Or,
+    Key::Outbound,
+    Key::Proto(Proto::Pim),
+    Key::Port,
+    Key::PortRange,
+    Key::Pppoed,
+    Key::Pppoes,
+    Key::ProtoWord,
+    Key::Unsupported,
+    Key::Proto(Proto::Rarp),
+    Key::Proto(Proto::Ether(0x6007)),
+    Key::Proto(Proto::Sctp),
+    Key::Src,
+    Key::Proto(Proto::Ether(0x42)),
+    Key::Proto(Proto::Tcp),
+    Key::Proto(Proto::Udp),
+    Key::Vlan,
+    Key::Proto(Proto::Vrrp),
+    Key::Unsupported,
 ];
 
 /// Words that stand for numbers.
-pub(super) static CONSTANTS: &[(&str, u32)] = &[
-    ("icmp-echo", 8),
-    ("icmp-echoreply", 0),
-    ("icmp-ireq", 15),
-    ("icmp-ireqreply", 16),
-    ("icmp-maskreply", 18),
-    ("icmp-maskreq", 17),
-    ("icmp-paramprob", 12),
-    ("icmp-redirect", 5),
-    ("icmp-routeradvert", 9),
-    ("icmp-routersolicit", 10),
-    ("icmp-sourcequench", 4),
-    ("icmp-timxceed", 11),
-    ("icmp-tstamp", 13),
-    ("icmp-tstampreply", 14),
-    ("icmp-unreach", 3),
-    ("icmp6-certpathadvert", 149),
-    ("icmp6-certpathsolicit", 148),
-    ("icmp6-destinationrunreach", 1),
-    ("icmp6-echo", 128),
-    ("icmp6-echoreply", 129),
-    ("icmp6-homeagentdiscoveryreply", 145),
-    ("icmp6-homeagentdiscoveryrequest", 144),
-    ("icmp6-ineighbordiscoveryadvert", 142),
-    ("icmp6-ineighbordiscoverysolicit", 141),
-    ("icmp6-mobileprefixadvert", 147),
-    ("icmp6-mobileprefixsolicit", 146),
-    ("icmp6-multicastlistenerdone", 132),
-    ("icmp6-multicastlistenerquery", 130),
-    ("icmp6-multicastlistenerreportv1", 131),
-    ("icmp6-multicastlistenerreportv2", 143),
-    ("icmp6-multicastrouteradvert", 151),
-    ("icmp6-multicastroutersolicit", 152),
-    ("icmp6-multicastrouterterm", 153),
-    ("icmp6-neighboradvert", 136),
-    ("icmp6-neighborsolicit", 135),
-    ("icmp6-nodeinformationquery", 139),
-    ("icmp6-nodeinformationresponse", 140),
-    ("icmp6-packettoobig", 2),
-    ("icmp6-parameterproblem", 4),
-    ("icmp6-redirect", 137),
-    ("icmp6-routeradvert", 134),
-    ("icmp6-routerrenum", 138),
-    ("icmp6-routersolicit", 133),
-    ("icmp6-timeexceeded", 3),
-    ("icmp6code", 1),
-    ("icmp6type", 0),
-    ("icmpcode", 1),
-    ("icmptype", 0),
-    ("tcp-ack", 0x10),
-    ("tcp-cwr", 0x80),
-    ("tcp-ece", 0x40),
-    ("tcp-fin", 0x01),
-    ("tcp-push", 0x08),
-    ("tcp-rst", 0x04),
-    ("tcp-syn", 0x02),
-    ("tcp-urg", 0x20),
-    ("tcpflags", 13),
-];
+pub(super) static CONSTANTS: Table = "\
+    icmp-echo=8 icmp-echoreply=0 icmp-ireq=15 icmp-ireqreply=16 icmp-maskreply=18 \
+    icmp-maskreq=17 icmp-paramprob=12 icmp-redirect=5 icmp-routeradvert=9 icmp-routersolicit=10 \
+    icmp-sourcequench=4 icmp-timxceed=11 icmp-tstamp=13 icmp-tstampreply=14 icmp-unreach=3 \
+    icmp6-certpathadvert=149 icmp6-certpathsolicit=148 icmp6-destinationrunreach=1 \
+    icmp6-echo=128 icmp6-echoreply=129 icmp6-homeagentdiscoveryreply=145 \
+    icmp6-homeagentdiscoveryrequest=144 icmp6-ineighbordiscoveryadvert=142 \
+    icmp6-ineighbordiscoverysolicit=141 icmp6-mobileprefixadvert=147 \
+    icmp6-mobileprefixsolicit=146 icmp6-multicastlistenerdone=132 \
+    icmp6-multicastlistenerquery=130 icmp6-multicastlistenerreportv1=131 \
+    icmp6-multicastlistenerreportv2=143 icmp6-multicastrouteradvert=151 \
+    icmp6-multicastroutersolicit=152 icmp6-multicastrouterterm=153 icmp6-neighboradvert=136 \
+    icmp6-neighborsolicit=135 icmp6-nodeinformationquery=139 icmp6-nodeinformationresponse=140 \
+    icmp6-packettoobig=2 icmp6-parameterproblem=4 icmp6-redirect=137 icmp6-routeradvert=134 \
+    icmp6-routerrenum=138 icmp6-routersolicit=133 icmp6-timeexceeded=3 icmp6code=1 icmp6type=0 \
+    icmpcode=1 icmptype=0 tcp-ack=16 tcp-cwr=128 tcp-ece=64 tcp-fin=1 tcp-push=8 tcp-rst=4 \
+    tcp-syn=2 tcp-urg=32 tcpflags=13";
 
-/// The known word that a mistyped one may have meant.
+/// The known word that a mistyped one may have meant; none for one that is known.
 pub(super) fn nearest(word: &str) -> Option<&'static str> {
-    let all = (KEYWORDS.iter().map(|k| k.0))
-        .chain(SERVICES.iter().map(|s| s.0))
-        .chain(IP_PROTOS.iter().map(|p| p.0))
-        .chain(CONSTANTS.iter().map(|c| c.0));
+    let all = [KEYWORDS, SERVICES, IP_PROTOS, CONSTANTS].into_iter().flat_map(entries).map(|entry| entry.0);
     let limit = if word.len() < 4 { 1 } else { 2 };
     all.map(|known| (distance(word.as_bytes(), known.as_bytes()), known))
-        .filter(|&(far, _)| far > 0 && far <= limit)
         .min_by_key(|&(far, _)| far)
+        .filter(|&(far, _)| far > 0 && far <= limit)
         .map(|(_, known)| known)
 }
 
@@ -298,15 +201,29 @@ mod tests {
         assert_eq!(nearest("mysqll"), Some("mysql"));
         assert_eq!(nearest("tcp-sny"), Some("tcp-syn"));
         assert_eq!(nearest("www.example.com"), None);
+        assert_eq!(nearest("port"), None);
+        assert_eq!(nearest("70000"), None);
         assert_eq!(nearest(""), None);
         assert_eq!(nearest(&"x".repeat(10_000)), None);
     }
 
     #[test]
-    fn tables_are_sorted_and_unique() {
-        assert!(KEYWORDS.is_sorted_by(|a, b| a.0 < b.0));
-        assert!(SERVICES.is_sorted_by(|a, b| a.0 < b.0));
-        assert!(IP_PROTOS.is_sorted_by(|a, b| a.0 < b.0));
-        assert!(CONSTANTS.is_sorted_by(|a, b| a.0 < b.0));
+    fn tables_are_sorted_and_whole() {
+        for table in [KEYWORDS, SERVICES, IP_PROTOS, CONSTANTS, ETHER_PROTOS] {
+            assert_eq!(entries(table).count(), table.split(' ').count());
+            assert!(entries(table).map(|e| e.0).is_sorted_by(|a, b| a < b), "{table}");
+        }
+        for (name, _) in entries(SERVICES) {
+            assert!(service(name).is_some_and(|s| s.0 > 0 && s.0 < 65536), "{name}");
+        }
+        for (number, (name, _)) in entries(KEYWORDS).enumerate() {
+            assert_eq!(find(KEYWORDS, name), u32::try_from(number).ok());
+        }
+        assert_eq!(entries(KEYWORDS).count(), KEYS.len());
+        assert_eq!(service("domain"), Some((53, TCP | UDP)));
+        assert_eq!(service("syslog"), Some((514, UDP)));
+        assert_eq!(keyword("vlan"), Some(Key::Vlan));
+        assert_eq!(keyword("udp"), Some(Key::Proto(Proto::Udp)));
+        assert_eq!(find(CONSTANTS, "tcp-cwr"), Some(128));
     }
 }

@@ -4,10 +4,9 @@
 //! without qualifiers takes those of the id before it: `tcp port 80 or 443`. Arithmetic has the
 //! precedence of C.
 
-use super::FilterError;
 use super::code::{Cond, Op, TRUE, Val};
-use super::lex::{Key, Kind, Proto, Rel, Tok, find, hint};
-use super::names::{ETHER_PROTOS, IP_PROTOS, SERVICES, TCP, UDP};
+use super::lex::{Bad, Key, Kind, Proto, Rel, Tok};
+use super::names::{ETHER_PROTOS, IP_PROTOS, TCP, UDP, find, service};
 use super::predicate::{Dir, Outcome, Predicates};
 use super::vm::op;
 
@@ -33,7 +32,7 @@ struct Qual {
     addr: Addr,
 }
 
-type Parsed<T> = Result<T, FilterError>;
+type Parsed<T> = Result<T, Bad>;
 
 /// Tokens of an expression, and what they have come to mean so far.
 pub(super) struct Parser<'a, 'p> {
@@ -85,16 +84,13 @@ impl<'a> Parser<'a, '_> {
         if self.eat(kind) { Ok(()) } else { Err(self.error(expected)) }
     }
 
-    fn error(&self, expected: &'static str) -> FilterError {
+    fn error(&self, expected: &'static str) -> Bad {
         self.error_at(self.at, expected)
     }
 
-    fn error_at(&self, at: usize, expected: &'static str) -> FilterError {
-        let end = Tok { kind: Kind::End, text: "", at: self.expr.len(), arith: false };
-        let tok = self.tokens.get(at).copied().unwrap_or(end);
-        let mut error = FilterError::new(self.expr, tok.at, tok.text, expected);
-        error.nearest = hint(&tok);
-        error
+    fn error_at(&self, at: usize, expected: &'static str) -> Bad {
+        let (at, len) = self.tokens.get(at).map_or((self.expr.len(), 0), |t| (t.at, t.text.len()));
+        Bad { at, len, expected }
     }
 
     /// Gives an error of meaning the place of a token.
@@ -421,7 +417,7 @@ impl<'a> Parser<'a, '_> {
                 ports(text).ok_or_else(|| self.error_at(at, "two ports with a hyphen between them"))?
             }
             Kind::Name => {
-                let (port, transports) = service(text)
+                let (port, transports) = port_of(text)
                     .ok_or_else(|| self.error_at(at, "a port number or the name of a service"))?;
                 (port, port, transports)
             }
@@ -562,22 +558,22 @@ fn high_bits(bits: u32) -> u32 {
     u32::MAX.checked_shl(32 - bits.min(32)).unwrap_or(0)
 }
 
-/// A service: its port and its transports.
-fn service(name: &str) -> Option<(u32, u8)> {
+/// A port by number or name, and its transports.
+fn port_of(name: &str) -> Option<(u32, u8)> {
     if let Ok(port) = name.parse::<u16>() {
         return Some((u32::from(port), TCP | UDP));
     }
-    SERVICES.iter().find(|s| s.0 == name).map(|s| (u32::from(s.1), s.2))
+    service(name)
 }
 
 /// `low-high`, by numbers or names; names may have hyphens themselves.
 fn ports(text: &str) -> Option<(u32, u32, u8)> {
-    if let Some((port, transports)) = service(text) {
+    if let Some((port, transports)) = port_of(text) {
         return Some((port, port, transports));
     }
     text.match_indices('-').find_map(|(at, _)| {
-        let (low, a) = service(text.get(..at)?)?;
-        let (high, b) = service(text.get(at + 1..)?)?;
+        let (low, a) = port_of(text.get(..at)?)?;
+        let (high, b) = port_of(text.get(at + 1..)?)?;
         let transports = if a & b == 0 { TCP | UDP } else { a & b };
         // Two services of different transports: any transport, as libpcap does.
         let transports = if a == b { transports } else { TCP | UDP };

@@ -76,7 +76,7 @@ pub(super) struct Predicates {
 }
 
 impl Predicates {
-    pub(super) fn new(graph: Graph, link: LinkType, mode: VlanMode) -> Outcome<Predicates> {
+    pub(super) fn new(link: LinkType, mode: VlanMode) -> Outcome<Predicates> {
         let (link, link_type, payload) = match link {
             LinkType::Ethernet => (Link::Ethernet, 12, 14),
             LinkType::Raw => (Link::Raw, 0, 0),
@@ -87,7 +87,7 @@ impl Predicates {
             _ => return Err("a link layer that filters know: Ethernet, raw IP, Linux cooked, loopback"),
         };
         Ok(Predicates {
-            graph,
+            graph: Graph::new(),
             mode,
             vlan_seen: false,
             link,
@@ -98,6 +98,14 @@ impl Predicates {
             vlans: 0,
             encapsulated: false,
         })
+    }
+
+    /// Back to the start of the frame, to read the expression once more.
+    pub(super) fn restart(&mut self, link: LinkType, mode: VlanMode) -> Outcome<()> {
+        let mut next = Predicates::new(link, mode)?;
+        std::mem::swap(&mut next.graph, &mut self.graph);
+        *self = next;
+        Ok(())
     }
 
     /// Bytes of the network layer header.
@@ -298,15 +306,12 @@ impl Predicates {
     }
 
     /// Joins a test of the source and one of the destination.
-    fn sides(&mut self, dir: Dir, mut side: impl FnMut(&mut Self, bool) -> Cond) -> Cond {
+    fn sides(&mut self, dir: Dir, [src, dst]: [Cond; 2]) -> Cond {
         match dir {
-            Dir::Src => side(self, true),
-            Dir::Dst => side(self, false),
-            Dir::Either | Dir::Both => {
-                let src = side(self, true);
-                let dst = side(self, false);
-                if dir == Dir::Both { self.graph.and(src, dst) } else { self.graph.or(src, dst) }
-            }
+            Dir::Src => src,
+            Dir::Dst => dst,
+            Dir::Either => self.graph.or(src, dst),
+            Dir::Both => self.graph.and(src, dst),
         }
     }
 
@@ -329,10 +334,11 @@ impl Predicates {
             Some(_) => return Err("ip, arp or rarp before an IPv4 address, or `port`"),
         };
         let guard = self.ether_type(ether_type)?;
-        let hit = self.sides(dir, |p, is_src| {
-            let field = p.net(4, if is_src { src } else { dst });
-            p.graph.masked(field, mask, addr)
+        let sides = [src, dst].map(|at| {
+            let field = self.net(4, at);
+            self.graph.masked(field, mask, addr)
         });
+        let hit = self.sides(dir, sides);
         Ok(self.graph.and(guard, hit))
     }
 
@@ -348,17 +354,17 @@ impl Predicates {
             return Err("ip6 or nothing before an IPv6 address");
         }
         let guard = self.ether_type(IP6)?;
-        let hit = self.sides(dir, |p, is_src| {
-            let mut at = if is_src { 8 } else { 24 };
-            let mut all = TRUE;
+        let sides = [8, 24].map(|start| {
+            let (mut at, mut all) = (start, TRUE);
             for (word, mask) in addr.into_iter().zip(mask) {
-                let field = p.net(4, at);
-                let hit = p.graph.masked(field, mask, word);
-                all = p.graph.and(all, hit);
+                let field = self.net(4, at);
+                let hit = self.graph.masked(field, mask, word);
+                all = self.graph.and(all, hit);
                 at += 4;
             }
             all
         });
+        let hit = self.sides(dir, sides);
         Ok(self.graph.and(guard, hit))
     }
 
@@ -371,14 +377,14 @@ impl Predicates {
             return Err("Ethernet frames: this link layer has no Ethernet addresses");
         }
         let [a, b, tail @ ..] = mac;
-        Ok(self.sides(dir, |p, is_src| {
-            let at = p.hdr + if is_src { 6 } else { 0 };
-            let low = p.graph.abs(4, at + 2);
-            let low = p.graph.eq(low, u32::from_be_bytes(tail));
-            let high = p.graph.abs(2, at);
-            let high = p.graph.eq(high, u32::from(u16::from_be_bytes([a, b])));
-            p.graph.and(low, high)
-        }))
+        let sides = [6, 0].map(|at| {
+            let low = self.graph.abs(4, self.hdr + at + 2);
+            let low = self.graph.eq(low, u32::from_be_bytes(tail));
+            let high = self.graph.abs(2, self.hdr + at);
+            let high = self.graph.eq(high, u32::from(u16::from_be_bytes([a, b])));
+            self.graph.and(low, high)
+        });
+        Ok(self.sides(dir, sides))
     }
 
     /// A port, or a range of ports, of TCP, UDP or SCTP.
@@ -403,17 +409,17 @@ impl Predicates {
                 let first = self.not_fragment();
                 guard = self.graph.and(guard, first);
             }
-            let hit = self.sides(dir, |p, is_src| {
-                let at = if is_src { 0 } else { 2 };
-                let val = if ether_type == IP { p.transport(2, at) } else { p.net(2, 40 + at) };
+            let sides = [0, 2].map(|at| {
+                let val = if ether_type == IP { self.transport(2, at) } else { self.net(2, 40 + at) };
                 if low == high {
-                    return p.graph.eq(val, low);
+                    return self.graph.eq(val, low);
                 }
-                let ge = p.graph.test(val, op::JGE, low);
-                let gt = p.graph.test(val, op::JGT, high);
-                let le = p.graph.not(gt);
-                p.graph.and(ge, le)
+                let ge = self.graph.test(val, op::JGE, low);
+                let gt = self.graph.test(val, op::JGT, high);
+                let le = self.graph.not(gt);
+                self.graph.and(ge, le)
             });
+            let hit = self.sides(dir, sides);
             let hit = self.graph.and(guard, hit);
             sum = self.graph.or(sum, hit);
         }

@@ -418,7 +418,7 @@ impl Random {
 fn any_bytes_are_survived() {
     let mut random = Random(0x1234_5678_9abc_def1);
     let words: Vec<&str> = TABLE.iter().flat_map(|t| t.0.split_inclusive(' ')).collect();
-    for round in 0..1500 {
+    for round in 0..500 {
         let len = (random.next() % 200) as usize;
         let noise: Vec<u8> = (0..len).map(|_| random.next() as u8).collect();
         vm::fuzz_bpf_run(&noise);

@@ -128,7 +128,6 @@ impl Version {
         match minor {
             b"1" => Some(Version::V11),
             b"0" => Some(Version::V10),
-            [] => None,
             _ => Some(Version::Other),
         }
     }
@@ -167,9 +166,21 @@ pub(super) fn request_line(line: &[u8]) -> Option<RequestLine<'_>> {
     {
         return Some(RequestLine { method, target: trim(target), version });
     }
+    if rest.is_empty() || rest.iter().any(|b| is_blank(*b)) {
+        return None;
+    }
+    // Faulty clients: no blank before the version, or no target.
+    let is_faulty = rest.len() >= 8
+        && rest.get(rest.len().saturating_sub(8)..).is_some_and(|w| Version::parse(w).is_some());
+    if is_faulty || (known(method).is_some() && method != b"GET" && rest.starts_with(b"/")) {
+        return Some(RequestLine { method, target: rest, version: Version::Other });
+    }
     // HTTP/0.9 had nothing but this.
-    (method == b"GET" && rest.starts_with(b"/") && !rest.iter().any(|b| is_blank(*b)))
-        .then_some(RequestLine { method, target: rest, version: Version::V09 })
+    (method == b"GET" && rest.starts_with(b"/")).then_some(RequestLine {
+        method,
+        target: rest,
+        version: Version::V09,
+    })
 }
 
 /// Longer "methods" are not one.
@@ -454,7 +465,20 @@ mod tests {
         assert_eq!(ok("GET  http://a/  HTTP/1.1 "), ("GET", "http://a/", Version::V11));
         assert_eq!(ok("FROBNICATE /x HTTP/1.2"), ("FROBNICATE", "/x", Version::Other));
         assert_eq!(ok("GET /old"), ("GET", "/old", Version::V09));
-        for bad in ["", "GET", "PRI * HTTP/2.0", "G(T / HTTP/1.1", "POST /x", "HELO a b", " / HTTP/1.1"] {
+        assert_eq!(ok("HEAD / HTTP/1."), ("HEAD", "/", Version::Other));
+        assert_eq!(ok("GET /HTTP/1.1"), ("GET", "/HTTP/1.1", Version::Other));
+        assert_eq!(ok("OPTIONS HTTP/1.1"), ("OPTIONS", "HTTP/1.1", Version::Other));
+        assert_eq!(ok("POST /x"), ("POST", "/x", Version::Other));
+        for bad in [
+            "",
+            "GET",
+            "PRI * HTTP/2.0",
+            "G(T / HTTP/1.1",
+            "FROB /x",
+            "OPTIONS sip:a SIP/2.0",
+            "HELO a b",
+            " / HTTP/1.1",
+        ] {
             assert_eq!(request_line(bad.as_bytes()), None, "{bad}");
         }
     }

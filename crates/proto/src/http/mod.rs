@@ -66,8 +66,9 @@ fn probe_request(bytes: &[u8]) -> Verdict {
     let known = head::known(method).is_some();
     if whole {
         return match head::request_line(line) {
-            // HTTP/0.9 is too little to go by.
-            Some(l) if l.version != head::Version::V09 => Verdict::Yes,
+            Some(l) if matches!(l.version, head::Version::V10 | head::Version::V11) => Verdict::Yes,
+            // Too little to go by: what does the other side say?
+            Some(_) => Verdict::More,
             _ => Verdict::No,
         };
     }

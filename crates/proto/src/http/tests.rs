@@ -590,7 +590,9 @@ fn probing() {
     ] {
         assert_eq!(ask(yes.as_bytes()), Verdict::Yes, "{yes}");
     }
-    for more in ["", "G", "GET", "GET ", "FROB /x HTTP/1.0", "CONNECT a:1", "P"] {
+    for more in
+        ["", "G", "GET", "GET ", "FROB /x HTTP/1.0", "CONNECT a:1", "P", "GET /\r\n", "POST /HTTP/1.1\r\n"]
+    {
         assert_eq!(ask(more.as_bytes()), Verdict::More, "{more}");
     }
     for no in [
@@ -599,7 +601,8 @@ fn probing() {
         "\x16\x03",
         "USER x y\r\n",
         "GET / HTTP/2.0\r\n",
-        "GET /\r\n",
+        "OPTIONS sip:a@b SIP/2.0\r\n",
+        "OPTIONS * RTSP/1.0\r\n",
         "*1\r\n$4\r\nPING\r\n",
     ] {
         assert_eq!(ask(no.as_bytes()), Verdict::No, "{no}");

@@ -44,14 +44,13 @@ impl Side {
 }
 
 /// Addresses, ports and protocol of a flow in canonical order, so that both directions have
-/// one key. `net` tells apart equal addresses of different virtual networks (the VNI of VXLAN
-/// and Geneve; 0 without one). VLANs and GTP tunnels are not part of the key: their numbers
-/// may differ by direction.
+/// one key. VLANs and the numbers of virtual networks are not part of it: they may differ by
+/// direction (routed VXLAN, Geneve in overlay networks, GTP), and a connection of which the two
+/// directions are not joined is worth nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct FlowKey {
     addr: [[u8; 16]; 2],
     port: [u16; 2],
-    net: u32,
     proto: u8,
     v6: bool,
 }
@@ -71,13 +70,13 @@ impl FlowKey {
     /// The key of a packet from `src` to `dst`, and which side sent it.
     #[inline]
     #[must_use]
-    pub fn new(src: (IpAddr, u16), dst: (IpAddr, u16), proto: u8, net: u32) -> (FlowKey, Side) {
+    pub fn new(src: (IpAddr, u16), dst: (IpAddr, u16), proto: u8) -> (FlowKey, Side) {
         let (s, v6) = wide(src.0);
         let (d, _) = wide(dst.0);
         if (s, src.1) <= (d, dst.1) {
-            (FlowKey { addr: [s, d], port: [src.1, dst.1], net, proto, v6 }, Side::A)
+            (FlowKey { addr: [s, d], port: [src.1, dst.1], proto, v6 }, Side::A)
         } else {
-            (FlowKey { addr: [d, s], port: [dst.1, src.1], net, proto, v6 }, Side::B)
+            (FlowKey { addr: [d, s], port: [dst.1, src.1], proto, v6 }, Side::B)
         }
     }
 
@@ -108,20 +107,13 @@ impl FlowKey {
         self.v6
     }
 
-    /// Virtual network number, 0 without one.
-    #[must_use]
-    pub const fn net(&self) -> u32 {
-        self.net
-    }
-
     /// The hash of the key, the same for both directions.
     #[inline]
     #[must_use]
     pub fn hash(&self, seed: Seed) -> u64 {
         let ([a, b], [p, q]) = (self.addr, self.port);
         let (a, b) = (u128::from_le_bytes(a), u128::from_le_bytes(b));
-        let rest = u64::from(p) | u64::from(q) << 16 | u64::from(self.net) << 32;
-        let rest = rest ^ u64::from(self.proto).rotate_left(56);
+        let rest = u64::from(p) | u64::from(q) << 16 | u64::from(self.proto) << 32;
         if !self.v6 {
             return seed.pair(a as u64 | (b as u64).rotate_left(32), rest);
         }
@@ -138,26 +130,26 @@ mod tests {
     #[test]
     fn both_directions_have_one_key() {
         let (c, s) = ((IpAddr::from([10, 0, 0, 9]), 40000), (IpAddr::from([10, 0, 0, 1]), 80));
-        let (k1, side1) = FlowKey::new(c, s, ip_proto::TCP, 0);
-        let (k2, side2) = FlowKey::new(s, c, ip_proto::TCP, 0);
+        let (k1, side1) = FlowKey::new(c, s, ip_proto::TCP);
+        let (k2, side2) = FlowKey::new(s, c, ip_proto::TCP);
         assert_eq!((k1, side1), (k2, side2.other()));
         assert_eq!(k1.end(side1), c);
         assert_eq!(k1.end(side2), s);
         assert_eq!(k1.hash(Seed(7)), k2.hash(Seed(7)));
-        assert_ne!(k1, FlowKey::new(c, s, ip_proto::TCP, 5).0, "networks are apart");
+        assert_ne!(k1, FlowKey::new(c, s, ip_proto::UDP).0);
     }
 
     #[test]
     fn a_mapped_address_is_not_its_ipv4() {
         let v4 = (IpAddr::from([1, 2, 3, 4]), 1);
         let six = (IpAddr::V6(Ipv6Addr::from([1, 2, 3, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0])), 1);
-        assert_ne!(FlowKey::new(v4, v4, 6, 0).0, FlowKey::new(six, six, 6, 0).0);
+        assert_ne!(FlowKey::new(v4, v4, 6).0, FlowKey::new(six, six, 6).0);
     }
 
     #[test]
     fn v6_ends_that_differ_only_in_the_low_half_hash_apart() {
         let ip = |n: u16| (IpAddr::V6(Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, n)), 53);
-        let h = |n| FlowKey::new(ip(1), ip(n), 17, 0).0.hash(Seed(1));
+        let h = |n| FlowKey::new(ip(1), ip(n), 17).0.hash(Seed(1));
         assert_ne!(h(2), h(3));
     }
 }

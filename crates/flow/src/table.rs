@@ -8,7 +8,7 @@ use crate::shared::Shared;
 use crate::slab::Slab;
 use crate::tcp::{Segment, Verdict};
 use crate::timers::{Due, Timers, Waits};
-use base::{FlowKey, Side, Timestamp, Tunnel, ip_proto};
+use base::{FlowKey, Side, Timestamp, ip_proto};
 use decode::{Icmp, IcmpKind, Layer4, Packet};
 
 /// What became of a packet.
@@ -41,15 +41,7 @@ fn key_of(p: &Packet<'_>) -> Option<(FlowKey, Side)> {
         Layer4::Icmp(_) | Layer4::Other => (0, 0),
         Layer4::Fragment(_) => return None,
     };
-    Some(FlowKey::new((p.src, sport), (p.dst, dport), p.proto, net_of(p)))
-}
-
-/// The virtual network of a packet: only of encapsulations that can carry equal addresses.
-fn net_of(p: &Packet<'_>) -> u32 {
-    match p.tunnel {
-        Tunnel::Vxlan | Tunnel::Geneve => p.vni.unwrap_or(0),
-        _ => 0,
-    }
+    Some(FlowKey::new((p.src, sport), (p.dst, dport), p.proto))
 }
 
 impl<T: Default> Table<T> {
@@ -113,7 +105,7 @@ impl<T: Default> Table<T> {
             return Fate::Counted;
         };
         if let Layer4::Icmp(Icmp { kind: IcmpKind::Error { src, dst, proto }, .. }) = p.l4 {
-            self.icmp_error(FlowKey::new(src, dst, proto, net_of(p)).0);
+            self.icmp_error(FlowKey::new(src, dst, proto).0);
         }
         self.now = self.now.max(at.time);
         let tick = self.timers.tick(self.now);

@@ -14,6 +14,8 @@ pub(crate) enum Talk {
     /// No bytes came yet.
     #[default]
     Silent,
+    /// Datagrams came that nobody knew, so many.
+    Unknown(u8),
     /// A parser is at work, or is being sought.
     Open(Box<Conversation>),
     /// Nothing more is looked at; it was this protocol, if any was found.
@@ -24,7 +26,7 @@ impl Talk {
     /// What was recognised, if anything.
     pub(crate) fn app(&self) -> Option<ProtoId> {
         match self {
-            Talk::Silent => None,
+            Talk::Silent | Talk::Unknown(_) => None,
             Talk::Open(c) => c.app(),
             Talk::Closed(id) => *id,
         }
@@ -40,6 +42,50 @@ impl Talk {
             }
         }
     }
+}
+
+/// What the first bytes of a flow say.
+pub(crate) enum Opening {
+    /// A conversation is worth having.
+    Talk(Box<Conversation>),
+    /// These bytes are nobody's, and no later ones will be looked at.
+    Nobody,
+    /// This datagram is nobody's; a later one may be somebody's.
+    Later(u8),
+}
+
+/// Datagrams looked at before a pair is left alone.
+const DATAGRAMS: u8 = 4;
+
+/// Looks at the first bytes of a flow. Most are recognised or refused by them: then nothing is
+/// allocated for those that are of no interest.
+pub(crate) fn open(
+    core: &mut Core,
+    facts: &Facts,
+    transport: Transport,
+    tried: u8,
+    dir: Direction,
+    bytes: &[u8],
+) -> Opening {
+    let mut talk = Conversation::new(transport, facts.midstream);
+    let turnable = facts.turnable || transport == Transport::Udp;
+    match talk.recognise(core, facts, only(dir, bytes), turnable) {
+        Identity::Is { id, turned: false } => {
+            core.learn(facts.server, id);
+            talk.begin(core, id);
+        }
+        Identity::Unknown if transport == Transport::Udp => {
+            let tried = tried.saturating_add(1);
+            return if tried < DATAGRAMS { Opening::Later(tried) } else { Opening::Nobody };
+        }
+        Identity::Unknown if !facts.midstream => {
+            core.account.streams.count("unknown");
+            return Opening::Nobody;
+        }
+        // Not clear yet, or the other way round: the conversation goes on with it.
+        Identity::Is { .. } | Identity::More | Identity::Unknown => {}
+    }
+    Opening::Talk(Box::new(talk))
 }
 
 /// Who speaks.
@@ -103,6 +149,14 @@ const HEAD: usize = 4096;
 /// Searches on one flow: a stream joined in the middle of a message is tried again with later
 /// packets, but not for ever.
 const SEARCHES: u8 = 48;
+
+/// Bytes for the parser, and which packets brought them.
+struct Given<'a> {
+    bytes: &'a [u8],
+    spans: &'a [MarkSpan],
+    /// Offset of `bytes` within the spans.
+    base: usize,
+}
 
 /// Why the parser stopped taking bytes.
 enum Stop {
@@ -174,15 +228,6 @@ impl Conversation {
             (Speaker::Found(_), _) => self.talk(core, facts, dir, mark, bytes),
             (Speaker::Sought, Transport::Udp) => self.seek_datagram(core, facts, dir, mark, bytes),
             (Speaker::Sought, Transport::Tcp) => {
-                // Most streams are recognised by their first packet: no copy then.
-                if self.buffers.iter().all(Buffer::is_empty)
-                    && let Identity::Is { id, turned: false } =
-                        self.recognise(core, facts, only(dir, bytes), facts.turnable)
-                {
-                    core.learn(facts.server, id);
-                    self.begin(core, id);
-                    return self.talk(core, facts, dir, mark, bytes);
-                }
                 self.buffer(dir).push(bytes, mark);
                 self.seek(core, facts)
             }
@@ -264,15 +309,21 @@ impl Conversation {
                 return Wish::Go;
             }
             let mut taken = std::mem::take(buffer);
-            let (used, need, stop) =
-                self.drive(core, facts, dir, mark, taken.bytes(), taken.spans(), taken.base());
+            let (used, need, stop) = self.drive(
+                core,
+                facts,
+                dir,
+                mark,
+                &Given { bytes: taken.bytes(), spans: taken.spans(), base: taken.base() },
+            );
             taken.consume(used);
             taken.need = need;
             *self.buffer(dir) = taken;
             stop
         } else {
             let span = [MarkSpan { end: bytes.len(), mark: *mark }];
-            let (used, need, stop) = self.drive(core, facts, dir, mark, bytes, &span, 0);
+            let (used, need, stop) =
+                self.drive(core, facts, dir, mark, &Given { bytes, spans: &span, base: 0 });
             if self.transport == Transport::Tcp && matches!(stop, Stop::Dry | Stop::Upgrade | Stop::Lost) {
                 let buffer = self.buffer(dir);
                 buffer.push(bytes.get(used..).unwrap_or_default(), mark);
@@ -296,17 +347,16 @@ impl Conversation {
         }
     }
 
-    /// Calls the parser until it wants no more of `bytes`: (consumed, needed, why it stopped).
+    /// Calls the parser until it wants no more of what is given: (consumed, needed, why it stopped).
     fn drive(
         &mut self,
         core: &mut Core,
         facts: &Facts,
         dir: Direction,
         mark: &Mark,
-        bytes: &[u8],
-        spans: &[MarkSpan],
-        base: usize,
+        given: &Given<'_>,
     ) -> (usize, usize, Stop) {
+        let Given { bytes, spans, base } = *given;
         let Speaker::Found(session) = &mut self.speaker else { return (0, 0, Stop::Dry) };
         let limit = core.limits().stream;
         let mut used = 0usize;
@@ -483,8 +533,6 @@ impl Conversation {
             }
             Identity::More | Identity::Unknown => {
                 self.searches = self.searches.saturating_add(1);
-                /// Datagrams looked at before a pair is left alone.
-                const DATAGRAMS: u8 = 4;
                 if self.searches < DATAGRAMS { Wish::Go } else { Wish::Close }
             }
         }

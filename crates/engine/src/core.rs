@@ -3,7 +3,7 @@
 
 use crate::account::Account;
 use crate::config::Config;
-use crate::conversation::{Conversation, Facts, Talk, Wish};
+use crate::conversation::{self, Conversation, Facts, Opening, Talk, Wish};
 use crate::engine::Output;
 use crate::{head, report};
 use base::{Direction, FastMap, Mark, Timestamp, ip_proto};
@@ -238,12 +238,24 @@ impl<O: Output> Tap<'_, O> {
 
 impl<O: Output> Events<Flow<Talk>> for Tap<'_, O> {
     fn data(&mut self, flow: &mut Flow<Talk>, dir: Direction, mark: &Mark, bytes: &[u8]) {
-        if let Talk::Silent = flow.user {
+        let tried = match flow.user {
+            Talk::Silent => Some(0),
+            Talk::Unknown(tried) => Some(tried),
+            Talk::Open(_) | Talk::Closed(_) => None,
+        };
+        if let Some(tried) = tried {
             let transport = match flow.proto() {
                 ip_proto::TCP => Transport::Tcp,
                 _ => Transport::Udp,
             };
-            flow.user = Talk::Open(Box::new(Conversation::new(transport, flow.is_midstream())));
+            flow.user = match conversation::open(self.core, &facts(flow), transport, tried, dir, bytes) {
+                Opening::Talk(talk) => Talk::Open(talk),
+                Opening::Later(tried) => Talk::Unknown(tried),
+                Opening::Nobody => {
+                    flow.follow(false);
+                    Talk::Closed(None)
+                }
+            };
         }
         self.with(flow, mark, |core, talk, facts| talk.data(core, facts, dir, mark, bytes));
     }

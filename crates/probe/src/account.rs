@@ -46,8 +46,7 @@ impl WorkerAccount {
         self.flows_live += other.flows_live;
         self.held += other.held;
         self.lost += other.lost;
-        for (mine, theirs) in
-            [(&mut self.filtered, &other.filtered), (&mut self.malformed, &other.malformed)]
+        for (mine, theirs) in [(&mut self.filtered, &other.filtered), (&mut self.malformed, &other.malformed)]
         {
             for (reason, n) in theirs {
                 match mine.iter_mut().find(|(r, _)| r == reason) {
@@ -181,8 +180,12 @@ mod tests {
         let mut both = w.clone();
         both.add(&w);
         let (_, b) = record(Timestamp(0), &both, None);
-        let parts =
-            [&f::probe::PKTS_PARSED, &f::probe::PKTS_FILTERED, &f::probe::PKTS_LOST, &f::probe::PKTS_MALFORMED];
+        let parts = [
+            &f::probe::PKTS_PARSED,
+            &f::probe::PKTS_FILTERED,
+            &f::probe::PKTS_LOST,
+            &f::probe::PKTS_MALFORMED,
+        ];
         assert_eq!(num(&b, &f::probe::PKTS_SEEN), parts.iter().map(|k| num(&b, k)).sum::<u64>());
         assert_eq!(b.text_of(&f::probe::FILTERED_BY), b"drop=14,interface=22");
     }

@@ -73,9 +73,7 @@ pub fn sinks(s: &Settings) -> Vec<SinkConfig> {
         let to = to.clone();
         sinks.push(match to.transport {
             Transport::Tcp => SinkConfig::Tcp(TcpConfig { to }),
-            Transport::Udp => {
-                SinkConfig::Udp(UdpConfig { to, compress: s.compress, chunk: s.chunk })
-            }
+            Transport::Udp => SinkConfig::Udp(UdpConfig { to, compress: s.compress, chunk: s.chunk }),
         });
     }
     if let Some(json) = &s.json {
@@ -96,7 +94,8 @@ mod tests {
 
     #[test]
     fn the_shares_stay_within_the_limit() {
-        for (limit, ring, workers, sinks) in [(110, 16, 1, 1), (110, 16, 4, 3), (64, 64, 2, 1), (30, 8, 1, 0)] {
+        for (limit, ring, workers, sinks) in [(110, 16, 1, 1), (110, 16, 4, 3), (64, 64, 2, 1), (30, 8, 1, 0)]
+        {
             let s = Shares::of(limit << 20, ring << 20, workers, sinks);
             let sum = s.ring * workers + s.queue * sinks + s.engine * workers + BASE;
             assert!(sum <= limit << 20, "{limit} MB: {s:?} is {sum}");

@@ -27,14 +27,16 @@ pub fn read(settings: Settings, files: &[PathBuf]) -> Result<(), Failure> {
     let zone = crate::identity::zone();
     let mut out = if sinks.is_empty() {
         let encoder = plan::stdout_encoder(&settings, &identity, zone);
+        let _ = std::io::stdout().write_all(&encoder.heading());
         Out { encoder, batch: Batch::default(), to: To::Stdout, broken: None }
     } else {
-        let outlet = Outlet::start(sinks, shares.queue).map_err(|e| Failure::Runtime(format!("sinks: {e}")))?;
+        let outlet =
+            Outlet::start(sinks, shares.queue).map_err(|e| Failure::Runtime(format!("sinks: {e}")))?;
         let encoder = Encoder::Json(plan::writer(&settings, &identity, zone));
         Out { encoder, batch: outlet.batch(), to: To::Sinks(outlet), broken: None }
     };
     let mut reader = Reader {
-        engine: Engine::new(plan::engine_config(&settings, shares.engine, Seed::default())),
+        engine: Engine::new(patient(plan::engine_config(&settings, shares.engine, Seed::default()))),
         filters: Filters::new(settings.filter_bpf.clone()),
         max_length: settings.max_length.map_or(usize::MAX, |n| n as usize),
         filtered: 0,
@@ -50,6 +52,15 @@ pub fn read(settings: Settings, files: &[PathBuf]) -> Result<(), Failure> {
     let (head, body) = account::record(reader.engine.now(), &sum, None);
     out.record(&head, &body);
     out.finish()
+}
+
+/// Nobody waits for the records of a file: quiet connections are given more time than live, so
+/// that late packets find theirs.
+fn patient(mut c: engine::Config) -> engine::Config {
+    c.flow.idle_tcp = 3600 * base::SECOND;
+    c.flow.idle_half_open = 300 * base::SECOND;
+    c.flow.linger = 300 * base::SECOND;
+    c
 }
 
 /// What is said of the probe: only what was configured, so that the output does not depend on
@@ -242,7 +253,11 @@ impl Progress {
         }
         self.told = Some(Instant::now());
         let secs = self.began.elapsed().as_secs_f64();
-        eprint!("\rmfnano: {:.1} M packets, {:.1} M/s ", self.frames as f64 / 1e6, self.frames as f64 / 1e6 / secs);
+        eprint!(
+            "\rmfnano: {:.1} M packets, {:.1} M/s ",
+            self.frames as f64 / 1e6,
+            self.frames as f64 / 1e6 / secs
+        );
     }
 
     fn clear(&self) {
@@ -251,4 +266,3 @@ impl Progress {
         }
     }
 }
-

@@ -14,7 +14,7 @@ use capture::ring::{Fanout, InterfaceTable, Ring, RingConfig, RingEvent};
 use engine::{Engine, NetFilter};
 use export::{Encoder, Outlet, SinkConfig, SinkReport};
 use record::Identity;
-use std::io::IsTerminal;
+use std::io::{IsTerminal, Write};
 use std::net::ToSocketAddrs;
 use std::path::Path;
 use std::sync::atomic::Ordering;
@@ -36,8 +36,7 @@ pub fn run(settings: Settings, file: Option<&Path>, flags: &[Flag]) -> Result<()
     let identity = identity::identity(&settings);
     let sinks = plan::sinks(&settings);
     let to_stdout = sinks.is_empty();
-    let shares =
-        Shares::of(settings.mem_limit, settings.ring_bytes, settings.workers, sinks.len().max(1));
+    let shares = Shares::of(settings.mem_limit, settings.ring_bytes, settings.workers, sinks.len().max(1));
     let seed = seed()?;
 
     let rings = rings(&settings, &shares)?;
@@ -58,6 +57,10 @@ pub fn run(settings: Settings, file: Option<&Path>, flags: &[Flag]) -> Result<()
     shared.disk_ratio.store(host::disk_ratio().unwrap_or(0), Ordering::Relaxed);
     let desks: Vec<Desk> = rings.iter().map(|_| Desk::default()).collect();
     announce(&settings, &identity, &outlet);
+    if to_stdout {
+        // Who does not read the heading does not read the records either: that is seen there.
+        let _ = std::io::stdout().write_all(&encoder().heading());
+    }
     let worked = thread::scope(|scope| {
         let mut workers = Vec::new();
         for (ring, desk) in rings.into_iter().zip(&desks) {
@@ -85,7 +88,8 @@ pub fn run(settings: Settings, file: Option<&Path>, flags: &[Flag]) -> Result<()
             usage: (Instant::now(), host::self_usage().0),
             lost: 0,
         };
-        household.keep(|| workers.iter().any(|w| w.is_finished()), || again(&settings, file, flags, shares, seed));
+        household
+            .keep(|| workers.iter().any(|w| w.is_finished()), || again(&settings, file, flags, shares, seed));
         shared.stop.store(true, Ordering::Relaxed);
         let mut failed = None;
         for worker in workers {
@@ -108,9 +112,10 @@ fn rings(s: &Settings, shares: &Shares) -> Result<Vec<Ring>, Failure> {
     let filter = match &s.filter_bpf {
         None => None,
         Some(text) => {
-            let options = filter::Options { kernel_vlan: true, ..filter::Options::default() };
-            let program = filter::compile_with(text, LinkType::Ethernet, s.max_length.unwrap_or(u32::MAX), options)
-                .map_err(|e| Failure::Usage(format!("filter-bpf: {e}")))?;
+            let options = filter::Options { kernel_vlan: true };
+            let program =
+                filter::compile_with(text, LinkType::Ethernet, s.max_length.unwrap_or(u32::MAX), options)
+                    .map_err(|e| Failure::Usage(format!("filter-bpf: {e}")))?;
             Some(program.insns().to_vec())
         }
     };

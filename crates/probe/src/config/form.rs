@@ -56,9 +56,8 @@ pub const REDACT: Form =
         Redactor::new(v).map(drop)
     });
 /// See [`export::Destination`].
-pub const DESTINATIONS: Form = Form::Syntax("host:port or host:port:tcp, in a comma list", |v| {
-    export::parse_destinations(v).map(drop)
-});
+pub const DESTINATIONS: Form =
+    Form::Syntax("host:port or host:port:tcp, in a comma list", |v| export::parse_destinations(v).map(drop));
 /// See [`Chunking`].
 pub const CHUNK: Form =
     Form::Syntax("bytes of a datagram from 256 to 8192, or off", |v| Chunking::parse(v).map(drop));

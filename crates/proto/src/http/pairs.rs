@@ -35,11 +35,19 @@ pub(super) struct Exchange {
     pub(super) answered: Option<Mark>,
 }
 
+impl Exchange {
+    fn heap(&self) -> usize {
+        self.txn.record.as_ref().map_or(0, |r| r.heap())
+    }
+}
+
 /// The requests of a flow that are under way.
 #[derive(Debug, Default)]
 pub(super) struct Pairs {
     pub(super) asking: Option<Exchange>,
     pending: VecDeque<Exchange>,
+    /// Heap of the records in `pending`.
+    waiting: usize,
     answering: Option<Exchange>,
     /// The answer under way is to `asking`.
     early: bool,
@@ -105,11 +113,12 @@ impl Pairs {
             cx.give_up(x.txn);
         } else {
             if self.pending.len() >= cx.limits.pipeline
-                && let Some(oldest) = self.pending.pop_front()
+                && let Some(oldest) = self.pop()
             {
                 cx.anomaly("pipeline-full");
                 cx.give_up(oldest.txn);
             }
+            self.waiting = self.waiting.saturating_add(x.heap());
             self.pending.push_back(x);
         }
     }
@@ -123,7 +132,7 @@ impl Pairs {
         }
         let fits = |x: &Exchange| !self.lossy || x.txn.began() <= at.time;
         if self.pending.front().is_some_and(fits) {
-            self.answering = self.pending.pop_front();
+            self.answering = self.pop();
             self.pipelines |= self.pending.front().is_some_and(|x| x.txn.began() < at.time);
         } else if self.pending.is_empty()
             && self.asking.as_ref().is_some_and(|x| x.answered.is_none() && fits(x))
@@ -177,7 +186,7 @@ impl Pairs {
     }
 
     fn drop_oldest(&mut self, cx: &mut Cx<'_>) {
-        if let Some(mut x) = self.pending.pop_front() {
+        if let Some(mut x) = self.pop() {
             x.txn.taint(Quality::GAP);
             cx.give_up(x.txn);
         }
@@ -186,15 +195,21 @@ impl Pairs {
     /// No more answers: what waits has none.
     pub(super) fn give_up(&mut self, cx: &mut Cx<'_>) {
         self.deaf = true;
-        while let Some(x) = self.pending.pop_front() {
+        while let Some(x) = self.pop() {
             cx.give_up(x.txn);
         }
     }
 
-    /// Heap bytes held.
+    fn pop(&mut self) -> Option<Exchange> {
+        let x = self.pending.pop_front()?;
+        self.waiting = self.waiting.saturating_sub(x.heap());
+        Some(x)
+    }
+
+    /// Heap bytes held; asked for often, so nothing is summed up here.
     pub(super) fn held(&self) -> usize {
-        let queue = self.pending.capacity().saturating_mul(std::mem::size_of::<Exchange>());
-        let all = self.pending.iter().chain(&self.asking).chain(&self.answering);
-        all.filter_map(|x| x.txn.record.as_ref()).fold(queue, |n, r| n.saturating_add(r.heap()))
+        let queue = self.pending.capacity().saturating_mul(size_of::<Exchange>());
+        let open = self.asking.iter().chain(&self.answering).map(Exchange::heap);
+        open.fold(queue.saturating_add(self.waiting), usize::saturating_add)
     }
 }

@@ -113,6 +113,15 @@ fn the_pipeline_is_capped_and_the_oldest_given_up() {
 }
 
 #[test]
+fn what_is_held_is_what_waits() {
+    let mut h = new();
+    h.feed(C, &get("1").repeat(100));
+    assert!((10_000..300_000).contains(&h.session().held()), "{}", h.session().held());
+    h.feed(S, &ok("1").repeat(100));
+    assert!(h.rows().len() == 100 && h.session().held() < 20_000, "{}", h.session().held());
+}
+
+#[test]
 fn chunked_bodies_with_extensions_and_trailers() {
     let r = rows(&[
         (C, b"POST /c HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n4;x=y\r\nWiki\r\n5\r\npedia\r\n0\r\nTrailer: a\r\n\r\n"),

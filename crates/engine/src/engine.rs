@@ -161,6 +161,7 @@ impl Engine {
         if now > self.now {
             self.now = now;
         }
+        self.defrag.expire(self.now);
         let mut tap = Tap { core: &mut self.core, out };
         self.table.advance(self.now, &mut tap);
     }
@@ -181,6 +182,12 @@ impl Engine {
     #[must_use]
     pub fn flows(&self) -> &flow::Counters {
         self.table.counters()
+    }
+
+    /// The defragmenter's counters.
+    #[must_use]
+    pub fn fragments(&self) -> &flow::DefragCounters {
+        self.defrag.counters()
     }
 
     /// Flows in the table.

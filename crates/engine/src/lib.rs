@@ -21,5 +21,5 @@ mod report;
 pub use account::{Account, Reasons};
 pub use config::{Config, Content, Layer4Choice, Pin};
 pub use engine::{Engine, Output};
-pub use flow::Counters as FlowCounters;
+pub use flow::{Counters as FlowCounters, DefragCounters};
 pub use netfilter::{NetFilter, fuzz_netfilter};

@@ -25,19 +25,19 @@ base::counters! {
     /// What became of fragments.
     pub struct DefragCounters {
         /// Datagrams put together.
-        whole,
+        datagrams_whole,
         /// Frames that carried them.
-        whole_frames,
+        fragments_whole,
         /// Datagrams given up after the wait.
-        timed_out,
+        datagrams_timed_out,
         /// Datagrams given up for want of room.
-        evicted,
+        datagrams_evicted,
         /// Frames of datagrams that were given up.
-        lost_frames,
+        fragments_lost,
         /// Fragments that overlapped earlier ones (the first bytes are kept).
-        overlaps,
+        fragment_overlaps,
         /// Fragments that cannot be: beyond 65,535 bytes, two different ends, too many, cut.
-        bad,
+        fragments_bad,
     }
 }
 
@@ -145,27 +145,27 @@ impl Defrag {
         let fit = part.add(&f, at);
         self.held = self.held.saturating_sub(before).saturating_add(part.cost());
         match fit {
-            Fit::Bad => self.counters.bad = self.counters.bad.wrapping_add(1),
-            Fit::Overlap => self.counters.overlaps = self.counters.overlaps.wrapping_add(1),
+            Fit::Bad => self.counters.fragments_bad = self.counters.fragments_bad.wrapping_add(1),
+            Fit::Overlap => self.counters.fragment_overlaps = self.counters.fragment_overlaps.wrapping_add(1),
             Fit::Clean => {}
         }
         if part.is_whole() {
             let part = self.take(&key)?;
-            self.counters.whole = self.counters.whole.wrapping_add(1);
-            self.counters.whole_frames =
-                self.counters.whole_frames.wrapping_add(u64::from(part.arrival.frames));
+            self.counters.datagrams_whole = self.counters.datagrams_whole.wrapping_add(1);
+            self.counters.fragments_whole =
+                self.counters.fragments_whole.wrapping_add(u64::from(part.arrival.frames));
             part.write(&mut self.done);
             return Some(Whole { payload: &self.done, arrival: part.arrival });
         }
         while self.held > self.max_bytes && self.oldest_out() {
-            self.counters.evicted = self.counters.evicted.wrapping_add(1);
+            self.counters.datagrams_evicted = self.counters.datagrams_evicted.wrapping_add(1);
         }
         None
     }
 
     fn begin(&mut self, key: Key, at: &Arrival) {
         while self.parts.len() >= MAX_DATAGRAMS && self.oldest_out() {
-            self.counters.evicted = self.counters.evicted.wrapping_add(1);
+            self.counters.datagrams_evicted = self.counters.datagrams_evicted.wrapping_add(1);
         }
         self.serial = self.serial.wrapping_add(1);
         let arrival = Arrival { wire_len: 0, frames: 0, tiny: 0, ..*at };
@@ -206,8 +206,8 @@ impl Defrag {
             if self.parts.get(&key).is_some_and(|p| p.serial == serial)
                 && let Some(part) = self.take(&key)
             {
-                self.counters.lost_frames =
-                    self.counters.lost_frames.wrapping_add(u64::from(part.arrival.frames));
+                self.counters.fragments_lost =
+                    self.counters.fragments_lost.wrapping_add(u64::from(part.arrival.frames));
                 return true;
             }
         }
@@ -220,7 +220,7 @@ impl Defrag {
             match self.parts.get(key) {
                 Some(p) if p.serial == *serial && now.since(p.since) < WAIT => return,
                 Some(p) if p.serial == *serial => {
-                    self.counters.timed_out = self.counters.timed_out.wrapping_add(1);
+                    self.counters.datagrams_timed_out = self.counters.datagrams_timed_out.wrapping_add(1);
                     self.oldest_out();
                 }
                 _ => {
@@ -365,7 +365,7 @@ mod tests {
         assert!(push(&mut d, 5, 0, (0, b"aaaaaaaabbbbbbbb", true)).is_none());
         let (bytes, _) = push(&mut d, 5, 0, (8, b"xxxxxxxxccccccccdd", false)).unwrap();
         assert_eq!(bytes, b"aaaaaaaaBBBBBBBBccccccccDD");
-        assert_eq!((d.counters.overlaps, d.counters.whole_frames), (2, 4));
+        assert_eq!((d.counters.fragment_overlaps, d.counters.fragments_whole), (2, 4));
     }
 
     #[test]
@@ -375,7 +375,7 @@ mod tests {
         push(&mut d, 5, 0, (8, b"12345678", false));
         push(&mut d, 5, 0, (8, b"123456", false));
         push(&mut d, 5, 0, (16, b"12345678", true));
-        assert_eq!(d.counters.bad, 3);
+        assert_eq!(d.counters.fragments_bad, 3);
         assert!(push(&mut d, 5, 0, (0, b"abcdefgh", true)).is_some());
     }
 
@@ -393,12 +393,12 @@ mod tests {
         push(&mut d, 1, 0, (0, &[0; 80], true));
         push(&mut d, 2, 29, (0, &[0; 80], true));
         assert!(push(&mut d, 1, 31, (80, b"x", false)).is_none(), "the first part is gone");
-        assert_eq!((d.counters.timed_out, d.counters.lost_frames), (1, 1));
+        assert_eq!((d.counters.datagrams_timed_out, d.counters.fragments_lost), (1, 1));
         for id in 10..10_000 {
             push(&mut d, id, 31, (0, &[0; 1000], true));
             assert!(d.held() <= 101_500, "{}", d.held());
         }
-        assert!(d.counters.evicted > 9000);
+        assert!(d.counters.datagrams_evicted > 9000);
         let mut tiny = Defrag::new(Seed(1), 1 << 30);
         for id in 0..10_000 {
             push(&mut tiny, id, 0, (65_000, &[0; 8], true));
@@ -413,6 +413,6 @@ mod tests {
         for n in 0..1000u32 {
             push(&mut tiny, 77_777, 0, (n * 16, &[0; 8], true));
         }
-        assert_eq!(tiny.counters.bad, 1000 - MAX_FRAGMENTS as u64);
+        assert_eq!(tiny.counters.fragments_bad, 1000 - MAX_FRAGMENTS as u64);
     }
 }

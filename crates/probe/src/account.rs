@@ -14,6 +14,8 @@ pub struct WorkerAccount {
     pub engine: Account,
     /// Its flow table's counters.
     pub flows: engine::FlowCounters,
+    /// Its defragmenter's counters.
+    pub fragments: engine::DefragCounters,
     /// Flows in its table.
     pub flows_live: u64,
     /// Bytes of heap that it holds.
@@ -33,6 +35,7 @@ impl WorkerAccount {
         WorkerAccount {
             engine: engine.account().clone(),
             flows: *engine.flows(),
+            fragments: *engine.fragments(),
             flows_live: engine.flows_live() as u64,
             held: engine.held() as u64,
             ..WorkerAccount::default()
@@ -43,6 +46,7 @@ impl WorkerAccount {
     pub fn add(&mut self, other: &WorkerAccount) {
         self.engine.add(&other.engine);
         self.flows.add(&other.flows);
+        self.fragments.add(&other.fragments);
         self.flows_live += other.flows_live;
         self.held += other.held;
         self.lost += other.lost;
@@ -108,6 +112,7 @@ pub fn record(now: Timestamp, w: &WorkerAccount, running: Option<&Running>) -> (
             stream.push((name, n));
         }
     });
+    w.fragments.each(|name, n| stream.push((name, n)));
     stream.extend(a.streams.each());
     list(&mut b, &k::STREAM, stream);
     if let Some(r) = running {

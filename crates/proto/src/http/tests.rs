@@ -1,5 +1,6 @@
 use super::*;
 use crate::harness::{C, Harness, Outcome, Row, S, cut_every_way, mutations};
+use crate::session::Parser;
 
 fn new() -> Harness<Session> {
     Harness::new(Session::new(Transport::Tcp))

@@ -22,6 +22,17 @@ impl Encoder {
         std::io::stdout().is_terminal().then(|| Encoder::Readable(Readable::new(zone, !plain)))
     }
 
+    /// What stands above the lines for a person; nothing above JSON.
+    #[must_use]
+    pub fn heading(&self) -> Vec<u8> {
+        let mut line = Vec::new();
+        if let Encoder::Readable(readable) = self {
+            readable.heading(&mut line);
+            line.push(b'\n');
+        }
+        line
+    }
+
     /// Appends a record.
     pub fn encode(&mut self, head: &Record, body: &Record, out: &mut Vec<u8>) {
         match self {

@@ -7,6 +7,9 @@ use crate::{Field, Kind, Record, Value, f};
 /// What is shown of one text, in bytes: a line stays a line.
 const MAX_PART: usize = 160;
 
+/// The unit of delays, which tells them from other pieces.
+const MS: &str = " ms";
+
 /// A piece of the summary: what stands before the value, the field, what stands after.
 type Part = (&'static str, &'static Field, &'static str);
 
@@ -28,7 +31,7 @@ macro_rules! parts {
 parts! {
     Flow: ("" flow APP "") ("" flow STATE "") ("" flow END_REASON "") ("" flow PKTS " packets") ("" head BYTES " bytes") ("" flow APP_RESPONSE " ms");
     Http: ("" http METHOD "") ("" http URL "") ("" http RETCODE "") ("" http HTTP_RESPONSE " ms");
-    Dns: ("" dns QTYPE "") ("" dns DOMAIN "") ("" dns RCODE "") ("" dns RESULT_IP "") ("" dns DNS_RESPONSE " ms");
+    Dns: ("" dns QTYPE "") ("" dns DOMAIN "") ("" dns RCODE "") ("" dns RESULT_IP "") ("" dns ANSWERS "") ("" dns DNS_RESPONSE " ms");
     Sql: ("" sql SQL "") ("code " sql RET_CODE "") ("" sql ERR "") ("" sql SQL_RESPONSE " ms");
     Redis: ("" redis REQ "") ("" redis ERR "") ("" redis REDIS_RESPONSE " ms");
     Mongo: ("" mongo COMMAND "") ("" mongo DB "") ("" mongo COLLECTION "") ("" mongo ERR "") ("" mongo MONGO_RESPONSE " ms");
@@ -45,7 +48,7 @@ pub(crate) fn summary(head: &Record, body: &Record, out: &mut Vec<u8>) {
     out.extend_from_slice(body.kind().name().as_bytes());
     out.push(b' ');
     let bare = out.len();
-    parts_of(head, body, out);
+    parts_of(head, body, true, out);
     if out.len() == bare {
         out.pop();
     }
@@ -56,10 +59,19 @@ pub(crate) fn summary(head: &Record, body: &Record, out: &mut Vec<u8>) {
     }
 }
 
-/// Appends the pieces, a blank between them, as they are.
-pub(crate) fn parts_of(head: &Record, body: &Record, out: &mut Vec<u8>) {
+/// The delay that a summary ends with: how long the other end took to answer.
+pub(crate) fn delay(head: &Record, body: &Record) -> Option<Value> {
+    let delays = parts(body.kind()).iter().filter(|(_, _, after)| *after == MS);
+    delays.into_iter().find_map(|(_, field, _)| body.get(field).or_else(|| head.get(field)))
+}
+
+/// Appends the pieces, a blank between them, as they are; without the delay when it stands elsewhere.
+pub(crate) fn parts_of(head: &Record, body: &Record, with_delay: bool, out: &mut Vec<u8>) {
     let start = out.len();
     for (before, field, after) in parts(body.kind()) {
+        if !with_delay && *after == MS {
+            continue;
+        }
         let (record, value) = match (body.get(field), head.get(field)) {
             (Some(v), _) => (body, v),
             (None, Some(v)) => (head, v),

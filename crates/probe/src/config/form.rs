@@ -1,5 +1,6 @@
 //! What values look like: the check of a value, and the types that structured ones become.
 
+use capture::filter;
 use capture::ring::Interfaces;
 use engine::NetFilter;
 use export::Chunking;
@@ -37,9 +38,11 @@ pub const DEVICES: Form =
 /// See [`NetFilter`].
 pub const NETS: Form =
     Form::Syntax(NetFilter::SYNTAX, |v| NetFilter::parse(v).map(drop).map_err(|e| e.to_string()));
-/// See [`capture::filter`]. Compiled for Ethernet, the link layer of live capture.
+/// See [`capture::filter`]. Compiled for Ethernet as it is captured live, where a filter may ask
+/// the kernel (`inbound`); files know less, and are told apart when they are read.
 pub const BPF: Form = Form::Syntax("a filter in the syntax of pcap-filter(7)", |v| {
-    capture::filter::compile(v, base::LinkType::Ethernet, u32::MAX).map(drop).map_err(|e| e.to_string())
+    let live = filter::Options { kernel_vlan: true };
+    filter::compile_with(v, base::LinkType::Ethernet, u32::MAX, live).map(drop).map_err(|e| e.to_string())
 });
 /// See [`Protocol`].
 pub const PROTOCOL: Form = Form::Syntax(PROTOCOL_NAMES, |v| Protocol::parse(v).map(drop));

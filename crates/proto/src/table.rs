@@ -87,6 +87,9 @@ protocols! {
     /// LLMNR, RFC 4795.
     Llmnr = llmnr { name: "llmnr", nano: "llmnr", response: &f::dns::DNS_RESPONSE, load: None,
         tcp: [], udp: [5355], bound: true }
+    /// MySQL and MariaDB.
+    Mysql = mysql { name: "mysql", nano: "mysql", response: &f::sql::SQL_RESPONSE, load: Some(&f::sql::SQL_LOAD),
+        tcp: [3306, 3307], udp: [] }
 }
 
 impl std::fmt::Debug for AnySession {

@@ -1,0 +1,343 @@
+//! What the client sends: the login, then commands.
+
+use super::ask::{Ask, Kind};
+use super::params::query_attributes;
+use super::session::{Packet, Phase, Session};
+use super::statements::LAST;
+use super::wire::{cap, change_user, com, login, zero_ended};
+use crate::session::Cx;
+use base::Reader;
+use record::{Kind as Record, Quality, f};
+
+/// Bytes kept of a login: names, the answer to the scramble, attributes of the connection.
+const LOGIN: usize = 4096;
+/// Bytes kept of a command beside its text: query attributes.
+const BESIDE: usize = 4096;
+/// Longest name of a user or a database that is kept: 80 and 64 characters are the servers' limits.
+const NAME: usize = 512;
+
+fn name(bytes: &[u8]) -> Box<[u8]> {
+    bytes.get(..NAME).unwrap_or(bytes).into()
+}
+
+impl Session {
+    /// A packet begins: how much of it is wanted?
+    pub(super) fn client_begins(
+        &mut self,
+        cx: &mut Cx<'_>,
+        len: u32,
+        seq: u8,
+        before: u8,
+        tail: &[u8],
+        offset: usize,
+    ) -> usize {
+        if self.infile {
+            // An empty packet ends the file. Its numbers go round.
+            self.infile = len > 0 && seq == before.wrapping_add(1);
+            if self.infile || len == 0 {
+                return 0;
+            }
+        }
+        match self.phase {
+            Phase::Start | Phase::Greeted if seq != 0 => {
+                let old = self.login.replace(cx.open(Record::Sql, offset));
+                if let Some(txn) = old {
+                    cx.forget(txn);
+                }
+                LOGIN
+            }
+            // Answers of the exchange that follows a login: secrets.
+            _ if seq != 0 || len == 0 => 0,
+            _ => {
+                if self.phase != Phase::Command {
+                    self.commands();
+                }
+                self.command_begins(cx, tail, offset)
+            }
+        }
+    }
+
+    /// The client sends commands: the verdict on its login went by unseen.
+    pub(super) fn login_unheard(&mut self, cx: &mut Cx<'_>) {
+        if let Some(txn) = self.login.take() {
+            cx.forget(txn);
+        }
+        self.commands();
+    }
+
+    fn command_begins(&mut self, cx: &mut Cx<'_>, tail: &[u8], offset: usize) -> usize {
+        let spoke = std::mem::take(&mut self.spoke);
+        if spoke && self.doubt && !self.queue.is_empty() {
+            // The client has heard what we have not.
+            self.give_up(cx, Quality::GAP);
+        }
+        let command = tail.first().copied().unwrap_or_default();
+        let text = cx.limits.text.saturating_add(BESIDE);
+        let (kind, told, want) = match command {
+            com::QUIT => return 0,
+            com::STMT_CLOSE => return 5,
+            com::STMT_SEND_LONG_DATA => return text,
+            com::BINLOG_DUMP
+            | com::BINLOG_DUMP_GTID
+            | com::TABLE_DUMP
+            | com::CLONE
+            | com::SUBSCRIBE_GROUP_REPLICATION => {
+                // From here on the log of changes, or a copy of the data.
+                cx.anomaly("mysql-replication");
+                self.give_up(cx, Quality::PERFECT);
+                self.over = true;
+                return 0;
+            }
+            com::QUERY => (Kind::Results, true, text),
+            com::STMT_EXECUTE | com::STMT_BULK_EXECUTE => {
+                (Kind::Results, true, text.saturating_add(self.statements.overhead(tail)))
+            }
+            com::STMT_PREPARE => (Kind::Prepare, true, text),
+            com::STMT_FETCH => (Kind::Fetch, false, 1),
+            com::FIELD_LIST => (Kind::Fields, false, 1),
+            com::STATISTICS => (Kind::Statistics, false, 1),
+            com::INIT_DB => (Kind::InitDb, false, NAME),
+            com::RESET_CONNECTION => (Kind::Reset, false, 1),
+            com::CHANGE_USER => (Kind::ChangeUser, true, LOGIN),
+            com::STMT_RESET => (Kind::Single, false, 5),
+            com::CREATE_DB
+            | com::DROP_DB
+            | com::REFRESH
+            | com::SHUTDOWN
+            | com::PROCESS_KILL
+            | com::DEBUG
+            | com::PING
+            | com::SET_OPTION
+            | com::REGISTER_SLAVE => (Kind::Single, false, 1),
+            _ => (Kind::Results, false, 1),
+        };
+        if self.queue.len() >= cx.limits.pipeline.max(1) {
+            cx.anomaly("mysql-pipeline-full");
+            self.pop(cx, |cx, ask, end| ask.give_up(cx, Quality::PERFECT, end));
+        }
+        let txn = told.then(|| cx.open(Record::Sql, offset));
+        self.queue.push_back(Ask::new(kind, txn));
+        self.asking = true;
+        want
+    }
+
+    /// The command under way was lost, or its answer came before its end.
+    pub(super) fn drop_asking(&mut self, cx: &mut Cx<'_>) {
+        if std::mem::take(&mut self.asking)
+            && let Some(mut ask) = self.queue.pop_back()
+        {
+            ask.taint(Quality::GAP);
+            let end = self.client.last;
+            ask.give_up(cx, Quality::GAP, end);
+        }
+    }
+
+    /// A packet, or what was wanted of it.
+    pub(super) fn client_packet(&mut self, cx: &mut Cx<'_>, p: Packet<'_>) {
+        if let Some(txn) = self.login.as_mut().filter(|_| matches!(self.phase, Phase::Start | Phase::Greeted))
+        {
+            txn.asked(self.client.last);
+            self.logs_in(cx, p);
+            return;
+        }
+        match p.first() {
+            com::STMT_CLOSE => {
+                if let Ok(id) = Reader::new(p.bytes.get(1..).unwrap_or_default()).le32("statement") {
+                    self.statements.closed(id);
+                }
+            }
+            com::STMT_SEND_LONG_DATA => self.statements.long_data(p.bytes, cx.limits.text),
+            _ if std::mem::take(&mut self.asking) => {
+                if let Some(mut ask) = self.queue.pop_back() {
+                    self.asked(cx, &mut ask, p);
+                    self.queued = self.queued.saturating_add(ask.heap());
+                    self.queue.push_back(ask);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn logs_in(&mut self, cx: &mut Cx<'_>, p: Packet<'_>) {
+        let Ok(l) = login(p.bytes) else {
+            cx.anomaly("mysql-login");
+            if let Some(txn) = self.login.take() {
+                cx.forget(txn);
+            }
+            return;
+        };
+        self.proven = true;
+        let agreed = if self.offered == 0 { l.caps } else { l.caps & self.offered };
+        if l.tls {
+            // What follows is for TLS.
+            cx.anomaly("mysql-tls");
+            if let Some(txn) = self.login.take() {
+                cx.forget(txn);
+            }
+            self.over = true;
+            return;
+        }
+        self.phase = Phase::Auth;
+        self.agreed = Some(agreed);
+        self.eofs = Some(agreed & cap::DEPRECATE_EOF == 0);
+        (self.user, self.db) = (name(l.user), name(l.db));
+        if let Some(mut txn) = self.login.take() {
+            txn.text(&f::sql::SQL, b"", 0);
+            self.who(&mut txn);
+            self.login = Some(txn);
+        }
+    }
+
+    /// User and database, as far as they are known.
+    pub(super) fn who(&self, txn: &mut crate::session::Txn) {
+        if !self.user.is_empty() {
+            txn.text(&f::sql::USER, &self.user, NAME);
+        }
+        if !self.db.is_empty() {
+            txn.text(&f::sql::DB, &self.db, NAME);
+        }
+    }
+
+    /// A command is whole.
+    fn asked(&mut self, cx: &mut Cx<'_>, ask: &mut Ask, p: Packet<'_>) {
+        ask.seq = self.client.seq.wrapping_add(1);
+        if self.client.holed {
+            ask.taint(Quality::GAP);
+        }
+        let limit = cx.limits.text;
+        let body = p.bytes.get(1..).unwrap_or_default();
+        if let Some(txn) = &mut ask.txn {
+            txn.asked(self.client.last);
+        }
+        match p.first() {
+            com::QUERY => {
+                let text = self.query_text(body);
+                if let Some(db) = used(text) {
+                    ask.db = name(db);
+                }
+                self.tell(ask, text, None, limit);
+            }
+            com::STMT_PREPARE => {
+                self.tell(ask, body, None, limit);
+                ask.text = body.get(..limit).unwrap_or(body).into();
+            }
+            com::STMT_EXECUTE | com::STMT_BULK_EXECUTE => {
+                let last = Reader::new(body).le32("statement") == Ok(LAST);
+                let prepare = self.queue.iter().rev().find(|a| a.kind == Kind::Prepare && last);
+                if let Some(prepare) = prepare {
+                    // Sent behind the preparation, whose answer tells how many parameters there are.
+                    let text = prepare.text.clone();
+                    self.tell(ask, &text, None, limit);
+                    ask.late = p.bytes.into();
+                } else {
+                    self.executes(ask, p.bytes, p.is_cut(), limit);
+                }
+            }
+            com::STMT_RESET => {
+                if let Ok(id) = Reader::new(body).le32("statement") {
+                    self.statements.reset(id);
+                }
+            }
+            com::INIT_DB => ask.text = name(body),
+            com::CHANGE_USER => {
+                let (user, db) = change_user(p.bytes, self.agreed.unwrap_or_default()).unwrap_or_default();
+                (ask.text, ask.db) = (name(user), name(db));
+                if let Some(txn) = &mut ask.txn {
+                    txn.text(&f::sql::SQL, b"", 0);
+                    txn.text(&f::sql::USER, user, NAME);
+                    if !db.is_empty() {
+                        txn.text(&f::sql::DB, db, NAME);
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// The text of COM_QUERY. Attributes stand before it if that was agreed on; where the login was not seen
+    /// they show by their form: no text begins with such bytes.
+    fn query_text<'a>(&self, body: &'a [u8]) -> &'a [u8] {
+        let agreed = self.agreed.is_none_or(|c| c & cap::QUERY_ATTRIBUTES != 0);
+        let likely = match body {
+            [n, 1, ..] => self.agreed.is_some() || *n < b'\t',
+            _ => false,
+        };
+        if agreed && likely { query_attributes(&mut Reader::new(body)).unwrap_or(body) } else { body }
+    }
+
+    /// Values of an execution, and the text of its statement.
+    fn executes(&mut self, ask: &mut Ask, payload: &[u8], cut: bool, limit: usize) {
+        let attributes = self.agreed.map(|c| c & cap::QUERY_ATTRIBUTES != 0);
+        let (text, list) = self.statements.execute(payload, cut, attributes, limit);
+        if let Some(txn) = &mut ask.txn {
+            txn.text(&f::sql::SQL, text, limit);
+            if let Some(list) = list {
+                txn.text(&f::sql::PARAMS, &list.text, limit);
+            }
+        }
+        self.tell_who(ask);
+    }
+
+    fn tell(&self, ask: &mut Ask, text: &[u8], params: Option<&[u8]>, limit: usize) {
+        if let Some(txn) = &mut ask.txn {
+            txn.text(&f::sql::SQL, text, limit);
+            if let Some(params) = params {
+                txn.text(&f::sql::PARAMS, params, limit);
+            }
+        }
+        self.tell_who(ask);
+    }
+
+    fn tell_who(&self, ask: &mut Ask) {
+        if let Some(txn) = &mut ask.txn {
+            self.who(txn);
+        }
+    }
+
+    /// Puts in the values of an execution that was sent before its statement was known.
+    pub(super) fn late_params(&mut self, ask: &mut Ask, limit: usize) {
+        let payload = std::mem::take(&mut ask.late);
+        if payload.is_empty() {
+            return;
+        }
+        let attributes = self.agreed.map(|c| c & cap::QUERY_ATTRIBUTES != 0);
+        let (_, list) = self.statements.execute(&payload, false, attributes, limit);
+        if let (Some(txn), Some(list)) = (&mut ask.txn, list) {
+            txn.text(&f::sql::PARAMS, &list.text, limit);
+        }
+    }
+}
+
+/// The database that a statement `USE name` chooses.
+fn used(text: &[u8]) -> Option<&[u8]> {
+    let (verb, rest) = text.trim_ascii_start().split_first_chunk::<3>()?;
+    if !verb.eq_ignore_ascii_case(b"use")
+        || !rest.first()?.is_ascii_whitespace() && rest.first() != Some(&b'`')
+    {
+        return None;
+    }
+    let name = rest.trim_ascii();
+    if let Some(quoted) = name.strip_prefix(b"`") {
+        let end = quoted.iter().position(|b| *b == b'`')?;
+        return quoted.get(..end);
+    }
+    let end = name.iter().position(|b| b.is_ascii_whitespace() || *b == b';').unwrap_or(name.len());
+    let name = zero_ended(&mut Reader::new(name.get(..end)?));
+    (!name.is_empty()).then_some(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::used;
+
+    #[test]
+    fn the_database_of_use() {
+        assert_eq!(used(b" USE shop ;"), Some(&b"shop"[..]));
+        assert_eq!(used(b"use `my shop`;"), Some(&b"my shop"[..]));
+        assert_eq!(used(b"use`x`"), Some(&b"x"[..]));
+        assert_eq!(
+            (used(b"user"), used(b"use"), used(b"use  "), used(b"select 1")),
+            (None, None, None, None)
+        );
+    }
+}

@@ -1,0 +1,320 @@
+//! What the server sends: the greeting, the verdict on the login, then answers.
+
+use super::ask::{Ask, Kind, Stage, failure};
+use super::session::{Packet, Phase, Session};
+use super::wire::{Done, FULL, PROGRESS, columns, eof, err, greeting, is_eof, ok, prepared, status};
+use crate::session::Cx;
+use base::{Direction, Mark};
+use record::{Kind as Record, Quality};
+
+/// Bytes kept of a packet that is looked into: an OK with changes of the session, an error.
+const KEPT: usize = 16 * 1024;
+/// Packets of this length are an EOF of the old kind, if they begin like one.
+const EOF: u32 = 5;
+
+impl Session {
+    /// A packet begins: how much of it is wanted?
+    pub(super) fn server_begins(
+        &mut self,
+        _cx: &mut Cx<'_>,
+        len: u32,
+        seq: u8,
+        before: u8,
+        first: Option<u8>,
+    ) -> usize {
+        if self.phase != Phase::Command {
+            return KEPT;
+        }
+        let late_eof = first == Some(0xfe) && len == EOF && seq == before.wrapping_add(1);
+        let at = self.server.first;
+        let packed = self.server.packed;
+        let doubt = self.doubt;
+        let Some(ask) = self.queue.front_mut() else {
+            // The end of what was taken for whole.
+            if late_eof && self.eofs.is_none() {
+                self.eofs = Some(true);
+            }
+            return 0;
+        };
+        let is_end = matches!(first, Some(0xfe)) && len < FULL || first == Some(0xff);
+        match ask.stage {
+            // The answer has another number where something else came between.
+            Stage::Head if !ask.begun && !packed && ask.seq != seq && ask.kind != Kind::ChangeUser => {
+                if late_eof {
+                    self.eofs = Some(true);
+                    return 0;
+                }
+                if doubt { 0 } else { KEPT }
+            }
+            Stage::Head | Stage::File => KEPT,
+            Stage::Rows | Stage::Columned if !is_end => {
+                ask.answering(at);
+                ask.rows = ask.rows.saturating_add(1);
+                ask.stage = Stage::Rows;
+                0
+            }
+            Stage::Rows | Stage::Columned => KEPT,
+            Stage::Columns(_) | Stage::Prepared { .. } | Stage::Fields => {
+                if is_end {
+                    KEPT
+                } else {
+                    1
+                }
+            }
+        }
+    }
+
+    /// A packet, or what was wanted of it.
+    pub(super) fn server_packet(&mut self, cx: &mut Cx<'_>, p: Packet<'_>) {
+        match self.phase {
+            Phase::Start | Phase::Greeted => self.greets(cx, p),
+            Phase::Auth => self.judges(cx, p),
+            Phase::Command => self.answers(cx, p),
+        }
+    }
+
+    fn greets(&mut self, cx: &mut Cx<'_>, p: Packet<'_>) {
+        if let Ok(g) = greeting(p.bytes)
+            && self.phase == Phase::Start
+        {
+            self.phase = Phase::Greeted;
+            self.offered = g.caps;
+            self.proven = true;
+        } else if p.first() == 0xff
+            && let Ok(e) = err(p.bytes)
+        {
+            // Not even a greeting: too many connections, a host that is blocked.
+            self.proven = true;
+            let mut txn = self.login.take().unwrap_or_else(|| cx.open(Record::Sql, 0));
+            txn.unasked();
+            txn.answering(self.server.first);
+            txn.text(&record::f::sql::SQL, b"", 0);
+            failure(&mut txn, e.code, e.message, cx.limits.text);
+            cx.close(txn, self.server.last);
+        } else if self.phase == Phase::Start {
+            self.lose(cx, Direction::ToClient);
+        }
+    }
+
+    fn judges(&mut self, cx: &mut Cx<'_>, p: Packet<'_>) {
+        match p.first() {
+            0 => {
+                self.proven = true;
+                if let Ok(done) = ok(p.bytes) {
+                    self.now_in(&done);
+                }
+                self.doubt = false;
+                self.login_unheard(cx);
+            }
+            0xff => {
+                let Ok(e) = err(p.bytes) else { return };
+                if e.code == PROGRESS {
+                    return;
+                }
+                if let Some(mut txn) = self.login.take() {
+                    txn.answering(self.server.first);
+                    failure(&mut txn, e.code, e.message, cx.limits.text);
+                    cx.close(txn, self.server.last);
+                }
+            }
+            // Another method of authentication, or more of it.
+            _ => {}
+        }
+    }
+
+    fn now_in(&mut self, done: &Done<'_>) {
+        if let Some(db) = done.schema {
+            self.db = db.get(..512).unwrap_or(db).into();
+        }
+    }
+
+    /// Takes the oldest command off.
+    pub(super) fn pop(&mut self, cx: &mut Cx<'_>, end: impl FnOnce(&mut Cx<'_>, Ask, Mark)) {
+        let last = self.server.last;
+        if let Some(ask) = self.queue.pop_front() {
+            self.queued = self.queued.saturating_sub(ask.heap());
+            if self.queue.is_empty() {
+                (self.asking, self.queued) = (false, 0);
+            }
+            self.infile = false;
+            end(cx, ask, last);
+        }
+    }
+
+    /// No (more) answers will come for what is open.
+    pub(super) fn give_up(&mut self, cx: &mut Cx<'_>, q: Quality) {
+        while !self.queue.is_empty() {
+            self.pop(cx, |cx, ask, end| ask.give_up(cx, q, end));
+        }
+    }
+
+    /// A packet of an answer.
+    fn answers(&mut self, cx: &mut Cx<'_>, p: Packet<'_>) {
+        let at = self.server.first;
+        let limit = cx.limits.text;
+        let Some(mut ask) = self.queue.pop_front() else { return };
+        // Its account is settled by `pop`, which sees it with what was added since.
+        let before = ask.heap();
+        if p.first() == 0xff
+            && let Ok(e) = err(p.bytes)
+        {
+            if e.code != PROGRESS {
+                ask.answering(at);
+                self.late_params(&mut ask, limit);
+                self.back(ask, before);
+                self.proven = true;
+                self.pop(cx, |cx, ask, end| ask.close(cx, Some((e.code, e.message)), end));
+            } else {
+                self.back(ask, before);
+            }
+            return;
+        }
+        ask.answering(at);
+        self.late_params(&mut ask, limit);
+        let done = self.step(&mut ask, p);
+        self.back(ask, before);
+        match done {
+            Step::On => {}
+            Step::Ended(done) => self.ended(cx, &done),
+            Step::Bad => {
+                cx.anomaly("mysql-answer");
+                self.lose(cx, Direction::ToClient);
+            }
+        }
+    }
+
+    /// Puts the oldest command back.
+    fn back(&mut self, ask: Ask, before: usize) {
+        self.queued = self.queued.saturating_sub(before).saturating_add(ask.heap());
+        self.queue.push_front(ask);
+    }
+
+    /// The next packet of an answer that is no error.
+    fn step<'a>(&mut self, ask: &mut Ask, p: Packet<'a>) -> Step<'a> {
+        match ask.stage {
+            Stage::Head | Stage::File => self.head(ask, p),
+            Stage::Columns(n) => {
+                ask.stage = if n > 1 { Stage::Columns(n.saturating_sub(1)) } else { Stage::Columned };
+                Step::On
+            }
+            Stage::Columned if p.first() == 0xfe && is_eof(p.total) => {
+                self.eofs = Some(true);
+                let done = eof(p.bytes);
+                if done.status & status::CURSOR_EXISTS != 0 {
+                    // The rows wait in the server, to be fetched.
+                    ask.counted = false;
+                    return Step::Ended(done);
+                }
+                ask.stage = Stage::Rows;
+                Step::On
+            }
+            Stage::Columned | Stage::Rows | Stage::Fields => match p.first() {
+                0xfe => {
+                    let done = end(p);
+                    if done.status & status::CURSOR_EXISTS != 0 {
+                        ask.counted = false;
+                    }
+                    // What it calls affected are the rows, if anything.
+                    Step::Ended(Done { affected: 0, ..done })
+                }
+                _ => Step::On,
+            },
+            Stage::Prepared { mut params, mut columns, mut eofs } => {
+                if p.first() == 0xfe && is_eof(p.total) {
+                    self.eofs = Some(true);
+                    eofs = eofs.saturating_sub(1);
+                } else if params > 0 {
+                    params = params.saturating_sub(1);
+                } else {
+                    columns = columns.saturating_sub(1);
+                }
+                ask.stage = Stage::Prepared { params, columns, eofs };
+                if params == 0 && columns == 0 && (eofs == 0 || self.eofs != Some(true)) {
+                    return Step::Ended(Done::default());
+                }
+                Step::On
+            }
+        }
+    }
+
+    /// The first packet of a result.
+    fn head<'a>(&mut self, ask: &mut Ask, p: Packet<'a>) -> Step<'a> {
+        match (p.first(), ask.kind) {
+            (_, Kind::Statistics) => Step::Ended(Done::default()),
+            // Authentication goes on.
+            (0xfe | 1, Kind::ChangeUser) => Step::On,
+            (0, Kind::Prepare) => {
+                let Ok(s) = prepared(p.bytes) else { return Step::Bad };
+                self.statements.prepared(s.id, std::mem::take(&mut ask.text), s.params);
+                let (params, columns) = if s.defined { (s.params, s.columns) } else { (0, 0) };
+                if params == 0 && columns == 0 {
+                    return Step::Ended(Done::default());
+                }
+                let eofs = u8::from(params > 0).saturating_add(u8::from(columns > 0));
+                ask.stage = Stage::Prepared { params, columns, eofs };
+                Step::On
+            }
+            (0, _) if p.total >= 5 || p.total == 3 => match ok(p.bytes) {
+                Ok(done) => Step::Ended(done),
+                Err(_) => Step::Bad,
+            },
+            (0xfe, _) => Step::Ended(end(p)),
+            (0xfb, Kind::Results) => {
+                self.infile = true;
+                ask.stage = Stage::File;
+                Step::On
+            }
+            (_, Kind::Results) => match columns(p.bytes).filter(|_| !p.is_cut()) {
+                Some(c) if c.defined => {
+                    ask.stage = Stage::Columns(c.count);
+                    Step::On
+                }
+                Some(_) => {
+                    ask.stage = Stage::Columned;
+                    Step::On
+                }
+                None => Step::Bad,
+            },
+            _ => Step::Bad,
+        }
+    }
+
+    /// A result is whole.
+    fn ended(&mut self, cx: &mut Cx<'_>, done: &Done<'_>) {
+        (self.proven, self.doubt) = (true, false);
+        if let Some(ask) = self.queue.front_mut() {
+            ask.rows = ask.rows.saturating_add(done.affected);
+            if done.status & status::MORE_RESULTS != 0 && ask.kind == Kind::Results {
+                ask.stage = Stage::Head;
+                return;
+            }
+            match ask.kind {
+                Kind::InitDb => self.db = std::mem::take(&mut ask.text),
+                Kind::Results if !ask.db.is_empty() => self.db = ask.db.clone(),
+                Kind::ChangeUser => {
+                    (self.user, self.db) = (ask.text.clone(), ask.db.clone());
+                    self.statements.clear();
+                }
+                Kind::Reset => self.statements.clear(),
+                _ => {}
+            }
+        }
+        self.now_in(done);
+        self.pop(cx, |cx, ask, end| ask.close(cx, None, end));
+    }
+}
+
+/// What a packet means for its answer.
+enum Step<'a> {
+    /// More will come.
+    On,
+    /// A result is whole.
+    Ended(Done<'a>),
+    /// It is none.
+    Bad,
+}
+
+/// An EOF of the old kind, or the OK that came in its place.
+fn end(p: Packet<'_>) -> Done<'_> {
+    if is_eof(p.total) { eof(p.bytes) } else { ok(p.bytes).unwrap_or_default() }
+}

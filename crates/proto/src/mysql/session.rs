@@ -1,0 +1,544 @@
+//! State of one connection: packets are cut out of the bytes here and go to `client` and `server`.
+
+use super::ask::Ask;
+use super::pack::{Piece, Unpack};
+use super::probe;
+use super::statements::Statements;
+use super::wire::{FULL, HEADER, cap, header};
+use crate::session::{Cx, Parser, Progress, Transport, Txn, Verdict};
+use base::{Direction, Mark};
+use record::Quality;
+use std::collections::VecDeque;
+
+/// How far a connection has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Phase {
+    /// Nothing was understood.
+    Start,
+    /// The server has greeted.
+    Greeted,
+    /// The client has logged in and waits for the verdict.
+    Auth,
+    /// Commands and answers.
+    Command,
+}
+
+/// What the next bytes of a direction are.
+#[derive(Clone, Copy, Debug)]
+enum Part {
+    /// A header.
+    Header,
+    /// A header of a packet that goes on with the one before.
+    Continued,
+    /// Payload: so much is left; it is of the greatest length, so that another follows.
+    Body { left: u32, full: bool },
+}
+
+/// One direction.
+#[derive(Debug)]
+pub(super) struct Half {
+    /// We know where packets begin.
+    sync: bool,
+    part: Part,
+    /// Sequence number of the last packet.
+    pub(super) seq: u8,
+    /// First bytes of the packet under way, kept while the rest is awaited.
+    kept: Vec<u8>,
+    /// Bytes of it that are wanted.
+    want: usize,
+    /// Bytes of it that went by.
+    total: u64,
+    /// Some of those were not seen.
+    pub(super) holed: bool,
+    /// Where it began, and where its last byte so far lay.
+    pub(super) first: Mark,
+    pub(super) last: Mark,
+    /// Compression is on.
+    pub(super) packed: bool,
+    /// Takes it off; made when it is needed.
+    unpack: Option<Box<Unpack>>,
+    ended: bool,
+}
+
+impl Half {
+    fn new() -> Half {
+        Half {
+            sync: false,
+            part: Part::Header,
+            seq: 0,
+            kept: Vec::new(),
+            want: 0,
+            total: 0,
+            holed: false,
+            first: Mark::default(),
+            last: Mark::default(),
+            packed: false,
+            unpack: None,
+            ended: false,
+        }
+    }
+}
+
+/// A packet's payload, or as much of it as was wanted.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Packet<'a> {
+    pub(super) bytes: &'a [u8],
+    /// Its true length.
+    pub(super) total: u64,
+}
+
+impl Packet<'_> {
+    pub(super) fn is_cut(&self) -> bool {
+        (self.bytes.len() as u64) < self.total
+    }
+
+    pub(super) fn first(&self) -> u8 {
+        self.bytes.first().copied().unwrap_or_default()
+    }
+}
+
+/// Where bytes lie in what the engine gave: bytes that were unpacked have no place of their own.
+#[derive(Clone, Copy, Debug)]
+enum Place {
+    Plain,
+    Packed(usize),
+}
+
+impl Place {
+    fn offset(self, at: usize) -> usize {
+        match self {
+            Place::Plain => at,
+            Place::Packed(n) => n,
+        }
+    }
+}
+
+/// State of one connection.
+#[derive(Debug)]
+pub struct Session {
+    pub(super) client: Half,
+    pub(super) server: Half,
+    pub(super) phase: Phase,
+    /// Capabilities of the server's greeting; 0 when it was not seen.
+    pub(super) offered: u32,
+    /// Capabilities that both sides have, when the login was seen.
+    pub(super) agreed: Option<u32>,
+    /// Are definitions followed by an EOF? Told by the login, else found out.
+    pub(super) eofs: Option<bool>,
+    /// The login under way: told only if it fails.
+    pub(super) login: Option<Txn>,
+    /// Commands that wait for their answers, in order. [`crate::Limits::pipeline`] at most.
+    pub(super) queue: VecDeque<Ask>,
+    /// The last of them is not whole yet.
+    pub(super) asking: bool,
+    /// Heap of those, as counted when they were queued.
+    pub(super) queued: usize,
+    pub(super) statements: Statements,
+    pub(super) user: Box<[u8]>,
+    pub(super) db: Box<[u8]>,
+    /// The client sends a file, not commands.
+    pub(super) infile: bool,
+    /// The server said something since the last command.
+    pub(super) spoke: bool,
+    /// Something was lost, and no answer was understood since.
+    pub(super) doubt: bool,
+    /// Something was understood: from then on nonsense is an anomaly, not a wrong guess.
+    pub(super) proven: bool,
+    /// Pieces in which no packet was found, before anything was understood.
+    misses: u8,
+    /// The rest is not for us.
+    pub(super) over: bool,
+}
+
+/// Pieces without a packet before a guess is taken back.
+const MISSES: u8 = 16;
+/// Bytes that are unpacked at a time.
+const SCRATCH: usize = 8 * 1024;
+
+impl Session {
+    /// A new one.
+    #[must_use]
+    pub fn new(_transport: Transport) -> Session {
+        Session {
+            client: Half::new(),
+            server: Half::new(),
+            phase: Phase::Start,
+            offered: 0,
+            agreed: None,
+            eofs: None,
+            login: None,
+            queue: VecDeque::new(),
+            asking: false,
+            queued: 0,
+            statements: Statements::default(),
+            user: Box::default(),
+            db: Box::default(),
+            infile: false,
+            spoke: false,
+            doubt: true,
+            proven: false,
+            misses: 0,
+            over: false,
+        }
+    }
+
+    pub(super) fn half(&mut self, dir: Direction) -> &mut Half {
+        match dir {
+            Direction::ToServer => &mut self.client,
+            Direction::ToClient => &mut self.server,
+        }
+    }
+
+    /// From here on commands. Compression begins with them.
+    pub(super) fn commands(&mut self) {
+        self.phase = Phase::Command;
+        if self.agreed.is_some_and(|c| c & (cap::COMPRESS | cap::ZSTD) != 0) {
+            for half in [&mut self.client, &mut self.server] {
+                half.packed = true;
+            }
+        }
+    }
+
+    /// Where packets begin in this direction is no longer known.
+    pub(super) fn lose(&mut self, cx: &mut Cx<'_>, dir: Direction) {
+        let half = self.half(dir);
+        half.sync = false;
+        half.part = Part::Header;
+        half.holed = false;
+        half.kept = Vec::new();
+        self.doubt = true;
+        match dir {
+            Direction::ToServer => {
+                self.infile = false;
+                self.drop_asking(cx);
+            }
+            Direction::ToClient => {
+                self.spoke = true;
+                for ask in &mut self.queue {
+                    ask.taint(Quality::GAP);
+                }
+            }
+        }
+    }
+
+    /// Looks for the beginning of a packet in bytes that may begin with one. `None`: more is needed.
+    fn search(&mut self, dir: Direction, bytes: &[u8]) -> Option<bool> {
+        let (len, seq) = header(bytes)?;
+        let whole = HEADER.saturating_add(len as usize);
+        /// Enough to tell a command from other bytes.
+        const ENOUGH: usize = 24;
+        if bytes.len() < whole.min(ENOUGH) {
+            return None;
+        }
+        Some(match dir {
+            Direction::ToServer => match self.phase {
+                Phase::Start | Phase::Greeted if seq == 1 => probe::login(bytes) != Verdict::No,
+                Phase::Auth if seq != 0 => true,
+                _ => probe::command(bytes) != Verdict::No,
+            },
+            Direction::ToClient => {
+                let expected = self.queue.front().is_some_and(|a| !a.begun && a.seq == seq);
+                let first = bytes.get(HEADER).copied();
+                match self.phase {
+                    Phase::Start if seq == 0 => probe::greeting(bytes) != Verdict::No,
+                    Phase::Greeted | Phase::Auth => seq >= 1 && matches!(first, Some(0 | 1 | 0xfe | 0xff)),
+                    _ => expected && probe::answer(bytes) != Verdict::No,
+                }
+            }
+        })
+    }
+
+    /// Cuts packets out of bytes of a direction; gives the bytes used. What is left is less than a
+    /// header and the first byte of a payload.
+    fn cut(&mut self, cx: &mut Cx<'_>, dir: Direction, bytes: &[u8], place: Place) -> usize {
+        let packed = self.half(dir).packed;
+        let mut at = 0usize;
+        while !self.over {
+            let rest = bytes.get(at..).unwrap_or_default();
+            match self.half(dir).part {
+                Part::Header => {
+                    let Some((len, seq)) = header(rest) else { break };
+                    let first = rest.get(HEADER).copied();
+                    if len > 0 && first.is_none() {
+                        break;
+                    }
+                    if dir == Direction::ToServer && self.phase == Phase::Auth && seq == 0 {
+                        self.login_unheard(cx);
+                    }
+                    if self.half(dir).packed != packed {
+                        break;
+                    }
+                    let offset = place.offset(at);
+                    let mark = cx.mark_at(offset);
+                    let half = self.half(dir);
+                    (half.total, half.holed, half.first) = (0, false, mark);
+                    let before = std::mem::replace(&mut half.seq, seq);
+                    half.part = Part::Body { left: len, full: len == FULL };
+                    let tail = rest.get(HEADER..).unwrap_or_default();
+                    let want = match dir {
+                        Direction::ToServer => self.client_begins(cx, len, seq, before, tail, offset),
+                        Direction::ToClient => self.server_begins(cx, len, seq, before, first),
+                    };
+                    self.half(dir).want = want;
+                    at = at.saturating_add(HEADER);
+                }
+                Part::Continued => {
+                    let Some((len, seq)) = header(rest) else { break };
+                    let half = self.half(dir);
+                    half.seq = seq;
+                    half.part = Part::Body { left: len, full: len == FULL };
+                    at = at.saturating_add(HEADER);
+                }
+                Part::Body { left, full } => {
+                    let piece = rest.get(..left as usize).unwrap_or(rest);
+                    if piece.is_empty() && left > 0 {
+                        break;
+                    }
+                    at = at.saturating_add(piece.len());
+                    let last = cx.mark_at(place.offset(at.saturating_sub(1)));
+                    self.body(cx, dir, piece, left, full, last);
+                }
+            }
+            if !self.half(dir).sync || self.half(dir).packed != packed {
+                break;
+            }
+        }
+        at
+    }
+
+    /// A piece of a payload.
+    fn body(&mut self, cx: &mut Cx<'_>, dir: Direction, piece: &[u8], left: u32, full: bool, last: Mark) {
+        let half = self.half(dir);
+        half.last = last;
+        half.total = half.total.saturating_add(piece.len() as u64);
+        let left = left.saturating_sub(u32::try_from(piece.len()).unwrap_or(u32::MAX));
+        let whole = left == 0 && !full;
+        if whole && half.kept.is_empty() && !half.holed && half.total == piece.len() as u64 {
+            // The usual case: nothing was held.
+            half.part = Part::Header;
+            if half.want > 0 {
+                self.packet(cx, dir, Packet { bytes: piece, total: piece.len() as u64 });
+            }
+            return;
+        }
+        let room = half.want.saturating_sub(half.kept.len());
+        if !half.holed {
+            half.kept.extend_from_slice(piece.get(..room).unwrap_or(piece));
+        }
+        self.piece_ends(cx, dir, left, full);
+    }
+
+    /// So much is left of the packet under way.
+    fn piece_ends(&mut self, cx: &mut Cx<'_>, dir: Direction, left: u32, full: bool) {
+        let half = self.half(dir);
+        half.part = match (left, full) {
+            (0, true) => Part::Continued,
+            (0, false) => Part::Header,
+            _ => Part::Body { left, full },
+        };
+        if matches!(half.part, Part::Header) {
+            let kept = std::mem::take(&mut half.kept);
+            let total = half.total;
+            if half.want > 0 {
+                self.packet(cx, dir, Packet { bytes: &kept, total });
+            }
+        }
+    }
+
+    fn packet(&mut self, cx: &mut Cx<'_>, dir: Direction, p: Packet<'_>) {
+        match dir {
+            Direction::ToServer => self.client_packet(cx, p),
+            Direction::ToClient => self.server_packet(cx, p),
+        }
+    }
+
+    /// Bytes of packets, compression taken off. Gives what was used; 0: so many bytes are needed.
+    fn plain(&mut self, cx: &mut Cx<'_>, dir: Direction, bytes: &[u8], place: Place) -> Result<usize, usize> {
+        if dir == Direction::ToClient {
+            self.spoke = true;
+        }
+        if !self.half(dir).sync {
+            match self.search(dir, bytes) {
+                None => {
+                    let len = header(bytes).map_or(HEADER, |(len, _)| (len as usize).saturating_add(HEADER));
+                    return Err(len.clamp(bytes.len().saturating_add(1), 64));
+                }
+                Some(true) => self.half(dir).sync = true,
+                Some(false) => {
+                    let last = cx.mark_at(place.offset(bytes.len().saturating_sub(1)));
+                    self.half(dir).last = last;
+                    self.misses = self.misses.saturating_add(1);
+                    return Ok(bytes.len());
+                }
+            }
+        }
+        match self.cut(cx, dir, bytes, place) {
+            0 => Err(bytes.len().saturating_add(1)),
+            // A direction that was lost on the way begins anew with the next segment.
+            n if self.half(dir).sync => Ok(n),
+            _ => Ok(bytes.len()),
+        }
+    }
+
+    /// Bytes of the compressed protocol.
+    fn unpack(&mut self, cx: &mut Cx<'_>, dir: Direction, bytes: &[u8], mut u: Box<Unpack>) -> Progress {
+        let mut scratch = [0; SCRATCH];
+        let mut at = 0usize;
+        let limits = *cx.limits;
+        loop {
+            let rest = bytes.get(at..).unwrap_or_default();
+            if rest.is_empty() && !u.is_pending() || self.over {
+                break;
+            }
+            if !u.sync {
+                // A segment that may begin with a packet, or else is passed over.
+                match u.search(dir, rest) {
+                    None => break,
+                    Some(true) => u.sync = true,
+                    Some(false) => {
+                        at = bytes.len();
+                        break;
+                    }
+                }
+            }
+            let (used, piece) = u.next(rest, &mut scratch, limits.inflated, limits.stream);
+            at = at.saturating_add(used);
+            match piece {
+                Piece::More => break,
+                Piece::None => {}
+                Piece::Plain(piece) => self.unpacked(cx, dir, piece, at, &mut u),
+                Piece::Packed(n) => {
+                    self.unpacked(cx, dir, scratch.get(..n).unwrap_or_default(), at, &mut u);
+                }
+                Piece::Made(made) => self.unpacked(cx, dir, &made, at, &mut u),
+                Piece::Missing(n) => {
+                    cx.anomaly("mysql-compression");
+                    self.missing(cx, dir, n);
+                }
+            }
+        }
+        self.half(dir).unpack = Some(u);
+        match at {
+            0 => Progress::Need(bytes.len().saturating_add(1)),
+            n => Progress::Consumed(n),
+        }
+    }
+
+    /// Bytes that were unpacked from before `at`.
+    fn unpacked(&mut self, cx: &mut Cx<'_>, dir: Direction, piece: &[u8], at: usize, u: &mut Unpack) {
+        let place = Place::Packed(at.saturating_sub(1));
+        let begins = std::mem::take(&mut u.begins);
+        if !self.half(dir).sync && !begins && u.carry.is_empty() {
+            // Only at the beginning of a compressed packet one of the plain protocol may begin for certain.
+            return;
+        }
+        let mut rest = piece;
+        if !u.carry.is_empty() {
+            u.carry.extend_from_slice(piece);
+            let all = std::mem::take(&mut u.carry);
+            let used = self.plain(cx, dir, &all, place).unwrap_or(0);
+            u.carry = all.get(used..).unwrap_or_default().to_vec();
+            rest = &[];
+        }
+        while !rest.is_empty() {
+            match self.plain(cx, dir, rest, place) {
+                Ok(used) => rest = rest.get(used..).unwrap_or_default(),
+                Err(_) => {
+                    u.carry.extend_from_slice(rest);
+                    break;
+                }
+            }
+        }
+    }
+
+    /// `n` bytes of packets were not seen.
+    fn missing(&mut self, cx: &mut Cx<'_>, dir: Direction, n: u64) {
+        let half = self.half(dir);
+        if let (true, Part::Body { left, full }) = (half.sync, half.part)
+            && let Some(left) = u64::from(left).checked_sub(n).and_then(|l| u32::try_from(l).ok())
+        {
+            // It lies within one packet: the next is where it was.
+            half.total = half.total.saturating_add(n);
+            half.holed = true;
+            match dir {
+                Direction::ToServer if self.asking => {
+                    if let Some(ask) = self.queue.back_mut() {
+                        ask.taint(Quality::GAP);
+                    }
+                }
+                Direction::ToClient => {
+                    if let Some(ask) = self.queue.front_mut() {
+                        ask.taint(Quality::GAP);
+                    }
+                }
+                Direction::ToServer => {}
+            }
+            self.piece_ends(cx, dir, left, full);
+        } else {
+            self.lose(cx, dir);
+        }
+    }
+}
+
+impl Parser for Session {
+    fn data(&mut self, cx: &mut Cx<'_>, dir: Direction, bytes: &[u8]) -> Progress {
+        let half = self.half(dir);
+        let progress = if half.packed {
+            let u = half.unpack.take().unwrap_or_default();
+            self.unpack(cx, dir, bytes, u)
+        } else {
+            match self.plain(cx, dir, bytes, Place::Plain) {
+                Ok(n) => Progress::Consumed(n),
+                Err(n) => Progress::Need(n),
+            }
+        };
+        if self.over {
+            return Progress::Done;
+        }
+        if !self.proven && self.misses > MISSES {
+            return Progress::Lost;
+        }
+        progress
+    }
+
+    fn gap(&mut self, cx: &mut Cx<'_>, dir: Direction, n: u64) {
+        if dir == Direction::ToClient {
+            self.spoke = true;
+        }
+        let half = self.half(dir);
+        let lost = if half.packed { half.unpack.get_or_insert_with(Box::default).gap(n) } else { Some(n) };
+        match lost {
+            Some(n) => self.missing(cx, dir, n),
+            None => self.lose(cx, dir),
+        }
+    }
+
+    fn end(&mut self, cx: &mut Cx<'_>, dir: Direction) {
+        self.half(dir).ended = true;
+        // A client may close its direction and still wait for answers.
+        if self.server.ended {
+            if let Some(txn) = self.login.take() {
+                cx.forget(txn);
+            }
+            self.give_up(cx, Quality::PERFECT);
+        }
+    }
+
+    fn held(&self) -> usize {
+        let half = |h: &Half| {
+            let unpack = h.unpack.as_ref().map_or(0, |u| u.held());
+            h.kept.capacity().saturating_add(unpack)
+        };
+        let queue = self.queue.capacity().saturating_mul(size_of::<Ask>()).saturating_add(self.queued);
+        [
+            half(&self.client),
+            half(&self.server),
+            queue,
+            self.statements.held(),
+            self.user.len(),
+            self.db.len(),
+        ]
+        .iter()
+        .fold(0, |sum, n| sum.saturating_add(*n))
+    }
+}

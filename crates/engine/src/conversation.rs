@@ -144,6 +144,8 @@ pub(crate) enum Wish {
     Close,
 }
 
+/// A conversation and the parser's own state, without what they hold.
+const SELF: usize = size_of::<Conversation>().saturating_add(512);
 /// Bytes of each direction that a protocol must be recognised by.
 const HEAD: usize = 4096;
 /// Searches on one flow: a stream joined in the middle of a message is tried again with later
@@ -204,7 +206,7 @@ impl Conversation {
             Speaker::Sought => 0,
         };
         let held = self.held.as_ref().map_or(0, |f| f.record.heap());
-        a.held().saturating_add(b.held()).saturating_add(parser).saturating_add(held)
+        a.held().saturating_add(b.held()).saturating_add(parser).saturating_add(held).saturating_add(SELF)
     }
 
     fn buffer(&mut self, dir: Direction) -> &mut Buffer {
@@ -258,6 +260,8 @@ impl Conversation {
         mark: &Mark,
         n: u64,
     ) -> Wish {
+        // What waited for more is lost with what is missing.
+        let n = n.saturating_add(self.buffer(dir).len() as u64);
         self.buffer(dir).clear();
         let before = core.done.len();
         match &mut self.speaker {

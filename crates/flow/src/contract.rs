@@ -24,6 +24,9 @@ pub struct Config {
     pub seed: Seed,
     /// Most flows held at a time; above it the most dispensable one is ended ([`End::Evicted`]).
     pub max_flows: usize,
+    /// Most bytes of flows and of what is held in reassembly together. Reassembly may always
+    /// take an eighth of it; what it does not take, flows may.
+    pub max_bytes: usize,
     /// Most bytes held in reassembly over all flows.
     pub max_held: usize,
     /// Most bytes held in reassembly for one direction of one flow.
@@ -50,12 +53,11 @@ impl Config {
     /// the flows themselves, three eighths for reassembly; the rest is slack and the caller's.
     #[must_use]
     pub fn for_budget(bytes: usize) -> Config {
-        /// Heap of a TCP flow with its index and timers, without the engine's state.
-        const FLOW_COST: usize = 700;
         let max_held = (bytes / 8).saturating_mul(3).max(1 << 20);
         Config {
             seed: Seed::default(),
-            max_flows: (bytes / 2 / FLOW_COST).clamp(1024, 1 << 24),
+            max_flows: 1 << 24,
+            max_bytes: bytes.max(4 << 20),
             max_held,
             max_held_per_stream: (max_held / 8).clamp(256 << 10, 4 << 20),
             interval: SECOND.saturating_mul(10),

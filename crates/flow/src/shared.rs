@@ -29,6 +29,8 @@ pub(crate) struct Shared {
     pub(crate) learned: Learned,
     /// Bytes held in reassembly.
     pub(crate) held: usize,
+    /// Bytes of flows in the slab, in the index and among the timers.
+    pub(crate) flow_bytes: usize,
     /// The queues of delay samples.
     pub(crate) pool: Pool,
     /// Bytes of holes and rare counts.
@@ -49,6 +51,7 @@ impl Shared {
             counters: Counters::default(),
             learned: Learned::default(),
             held: 0,
+            flow_bytes: 0,
             // a quarter of what reassembly may hold
             pool: Pool::new(cfg.max_held / 4),
             rough: 0,
@@ -89,9 +92,26 @@ impl Shared {
         }
     }
 
+    /// Bytes of flows, those of TCP with their state.
+    const fn flows(&self) -> usize {
+        self.flow_bytes.saturating_add(self.tcps.saturating_mul(size_of::<Tcp>()))
+    }
+
+    /// Bytes of held segments, delay samples and holes.
+    fn streams(&self) -> usize {
+        self.held.saturating_add(self.pool.held()).saturating_add(self.rough)
+    }
+
+    /// No room for one more flow: reassembly's eighth is kept free for it.
+    pub(crate) fn is_crowded(&self) -> bool {
+        let streams = self.streams().max(self.cfg.max_bytes / 8);
+        self.flow_bytes > 0 && self.flows().saturating_add(streams) > self.cfg.max_bytes
+    }
+
     /// Bytes that reassembly may still take.
-    pub(crate) const fn room(&self) -> usize {
-        self.cfg.max_held.saturating_sub(self.held)
+    pub(crate) fn room(&self) -> usize {
+        let all = self.cfg.max_bytes.saturating_sub(self.flows()).saturating_sub(self.streams());
+        self.cfg.max_held.saturating_sub(self.held).min(all)
     }
 
     /// Takes back a buffer of a held segment.

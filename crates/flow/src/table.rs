@@ -45,6 +45,9 @@ fn key_of(p: &Packet<'_>) -> Option<(FlowKey, Side)> {
 }
 
 impl<T: Default> Table<T> {
+    /// What a flow takes in the slab, in the index (at most half full) and among the timers.
+    const FLOW_BYTES: usize = size_of::<Option<Flow<T>>>().saturating_add(24);
+
     /// An empty table.
     #[must_use]
     pub fn new(cfg: Config) -> Table<T> {
@@ -174,7 +177,7 @@ impl<T: Default> Table<T> {
         at: &Arrival,
         ev: &mut impl Events<Flow<T>>,
     ) -> Option<u32> {
-        while self.slab.len() >= self.shared.cfg.max_flows.max(1) {
+        while self.slab.len() >= self.shared.cfg.max_flows.max(1) || self.shared.is_crowded() {
             let victim = self.timers.victim()?;
             self.end(victim, End::Evicted, ev);
         }
@@ -203,6 +206,7 @@ impl<T: Default> Table<T> {
         let birth = Birth { key, hash, initiator, guessed, follow: self.follow, body };
         let slot = self.slab.insert(Flow::new(birth, p, at))?;
         self.index.insert(hash as u32, slot);
+        self.shared.flow_bytes = self.shared.flow_bytes.saturating_add(Self::FLOW_BYTES);
         self.shared.counters.flows_made = self.shared.counters.flows_made.wrapping_add(1);
         Some(slot)
     }
@@ -217,6 +221,7 @@ impl<T: Default> Table<T> {
         flow.finish(self.now, reason, &mut self.shared, ev);
         self.index.remove(flow.hash() as u32, slot);
         self.slab.remove(slot);
+        self.shared.flow_bytes = self.shared.flow_bytes.saturating_sub(Self::FLOW_BYTES);
         self.timers.free(slot);
     }
 

@@ -15,6 +15,7 @@ mod identify;
 pub mod llmnr;
 pub mod mdns;
 pub mod mysql;
+pub mod postgresql;
 pub mod session;
 mod table;
 #[doc(hidden)]

@@ -90,6 +90,9 @@ protocols! {
     /// MySQL and MariaDB.
     Mysql = mysql { name: "mysql", nano: "mysql", response: &f::sql::SQL_RESPONSE, load: Some(&f::sql::SQL_LOAD),
         tcp: [3306, 3307], udp: [] }
+    /// PostgreSQL 3.x, its manual: Frontend/Backend Protocol.
+    Postgresql = postgresql { name: "postgresql", nano: "pgsql", response: &f::sql::SQL_RESPONSE, load: Some(&f::sql::SQL_LOAD),
+        tcp: [5432, 5433, 6432, 26257], udp: [] }
 }
 
 impl std::fmt::Debug for AnySession {

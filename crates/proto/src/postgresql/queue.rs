@@ -1,0 +1,376 @@
+//! What was asked and not yet answered, in order, and who answers whom.
+//!
+//! The server answers in order. Every Sync, Query and FunctionCall ends with one ReadyForQuery: a
+//! *group* is what lies between two of these. An error costs what is left of its group.
+//!
+//! A transaction moves along: Parse opens it, the Bind of that statement claims it, and the Execute
+//! of that portal claims it from the Bind. So there is one record a statement executed, and it
+//! begins with the first message that belongs to it.
+//!
+//! After a loss packet times decide: a message cannot answer what was asked after it. That holds
+//! for clients that wait for the end of a group before they send the next. For one that does
+//! not, nothing is paired until it is certain that no answer is under way.
+
+use super::names::{Answered, Statement};
+use crate::session::{Cx, Txn};
+use base::{SECOND, Timestamp};
+use record::Quality;
+use std::collections::VecDeque;
+
+/// A message that gets an answer.
+#[derive(Debug)]
+pub(super) enum Ask {
+    Query,
+    Call,
+    /// Name, and the statement that had it before.
+    Parse(Box<[u8]>, Option<Box<Statement>>),
+    /// Name of the portal.
+    Bind(Box<[u8]>),
+    /// Name of the statement; `None` for a portal.
+    Describe(Option<Box<[u8]>>),
+    Execute,
+    /// Name of the statement; `None` for a portal.
+    Close(Option<Box<[u8]>>),
+    Sync,
+}
+
+impl Ask {
+    /// Is it answered by ReadyForQuery?
+    pub(super) fn ends_group(&self) -> bool {
+        matches!(self, Ask::Query | Ask::Call | Ask::Sync)
+    }
+}
+
+/// One of them, in wait.
+#[derive(Debug)]
+pub(super) struct Item {
+    pub(super) ask: Ask,
+    /// When its last byte came.
+    pub(super) at: Timestamp,
+    /// Its transaction, as long as no later message has claimed it.
+    pub(super) txn: Option<Txn>,
+    /// A later message is the one that is told.
+    pub(super) claimed: bool,
+}
+
+/// All that waits.
+#[derive(Debug)]
+pub(super) struct Queue {
+    items: VecDeque<Item>,
+    /// Number of the first of `items`.
+    base: u64,
+    /// Number of the first item of the group that is being asked.
+    group: u64,
+    /// The group being asked has begun.
+    pub(super) begun: bool,
+    /// Items before this number have no transaction any more.
+    stripped: u64,
+    /// Two groups were under way at a time.
+    pipelines: bool,
+    /// Bytes were lost: times decide.
+    pub(super) lossy: bool,
+    /// Nothing is paired: at most so many groups are still to be answered.
+    doubt: Option<u64>,
+    /// When the last group's answer ended, and that nothing came since.
+    ready: Option<Timestamp>,
+    /// To be told as they are.
+    pub(super) gone: Vec<Answered>,
+}
+
+/// The queue keeps room for this many; more is given back when it is empty.
+const KEPT: usize = 32;
+/// Messages in wait for one transaction in wait.
+const MESSAGES: usize = 4;
+/// A server that was silent for so long owes no answer that was begun.
+const QUIET: u64 = SECOND;
+
+impl Queue {
+    pub(super) fn new() -> Queue {
+        Queue {
+            items: VecDeque::new(),
+            base: 1,
+            group: 1,
+            begun: false,
+            stripped: 1,
+            pipelines: false,
+            lossy: false,
+            doubt: None,
+            ready: None,
+            gone: Vec::new(),
+        }
+    }
+
+    /// Number that the next item gets; 0 while nothing is paired.
+    pub(super) fn next_seq(&self) -> u64 {
+        if self.doubt.is_some() { 0 } else { self.end_seq() }
+    }
+
+    fn end_seq(&self) -> u64 {
+        self.base.saturating_add(self.items.len() as u64)
+    }
+
+    /// Number of the first item in wait.
+    pub(super) fn seq(&self) -> u64 {
+        self.base
+    }
+
+    /// A message that gets an answer comes: certain again that nothing else is under way?
+    pub(super) fn begin(&mut self, at: Timestamp) {
+        if !std::mem::replace(&mut self.begun, true) {
+            let quiet = self.ready.is_some_and(|r| at.0 >= r.0.saturating_add(QUIET));
+            if self.doubt == Some(0) || quiet {
+                self.doubt = None;
+            }
+            self.group = self.end_seq();
+        }
+    }
+
+    /// Puts in a message.
+    pub(super) fn push(&mut self, cx: &mut Cx<'_>, ask: Ask, txn: Option<Txn>, at: Timestamp) {
+        let ends = ask.ends_group();
+        if ends {
+            self.begun = false;
+        }
+        if let Some(owed) = &mut self.doubt {
+            *owed = owed.saturating_add(u64::from(ends));
+            if let Some(mut txn) = txn {
+                txn.taint(Quality::GAP);
+                self.gone.push((txn, cx.now));
+            }
+            return;
+        }
+        let most = cx.limits.pipeline.max(1);
+        if self.items.len() >= most.saturating_mul(MESSAGES) {
+            cx.anomaly("postgresql-pipeline");
+            self.lose(cx);
+            let owed = self.doubt.get_or_insert(0);
+            *owed = owed.saturating_add(u64::from(ends));
+            self.gone.extend(txn.map(|t| (t, cx.now)));
+            return;
+        }
+        self.items.push_back(Item { ask, at, txn, claimed: false });
+        // Far fewer transactions than messages are kept.
+        let oldest = self.end_seq().saturating_sub(most as u64);
+        if self.stripped < oldest {
+            let strip = self.stripped.max(self.base);
+            self.stripped = strip.saturating_add(1);
+            if let Some(txn) = self.item(strip).and_then(|i| i.txn.take()) {
+                cx.anomaly("postgresql-pipeline");
+                self.gone.push((txn, cx.now));
+            }
+        }
+    }
+
+    /// An item by its number.
+    pub(super) fn item(&mut self, seq: u64) -> Option<&mut Item> {
+        self.items.get_mut(usize::try_from(seq.checked_sub(self.base)?).ok()?)
+    }
+
+    /// Takes over the transaction of an item that still waits; only from the group being asked.
+    pub(super) fn claim(&mut self, seq: u64) -> Option<Txn> {
+        let same = seq >= self.group;
+        let item = self.item(seq)?;
+        item.claimed = true;
+        if same { item.txn.take() } else { None }
+    }
+
+    /// The transaction that was put in last.
+    pub(super) fn last_txn(&mut self) -> Option<&mut Txn> {
+        self.items.back_mut()?.txn.as_mut()
+    }
+
+    /// What the message at `t` can answer.
+    pub(super) fn front(&mut self, t: Timestamp) -> Option<&mut Item> {
+        let lossy = self.lossy;
+        self.items.front_mut().filter(|i| !lossy || i.at <= t)
+    }
+
+    /// Takes out what was answered.
+    pub(super) fn pop(&mut self) -> Option<Item> {
+        let item = self.items.pop_front()?;
+        self.base = self.base.saturating_add(1);
+        if self.items.is_empty() && self.items.capacity() > KEPT {
+            self.items.shrink_to(KEPT);
+        }
+        Some(item)
+    }
+
+    /// The transaction that the front item's answer is for: its own, or that of the later message
+    /// which claimed it.
+    pub(super) fn told(&mut self) -> Option<&mut Txn> {
+        /// Between a Parse and its Execute are a Bind and perhaps some Describes.
+        const NEAR: usize = 16;
+        let front = self.items.front()?;
+        let far = if front.claimed { NEAR } else { 1 };
+        let group = self.items.iter_mut().take(far);
+        let ends = |i: &Item| i.ask.ends_group();
+        let mut over = false;
+        let mut near = group.take_while(|i| !std::mem::replace(&mut over, ends(i)));
+        near.find_map(|i| i.txn.as_mut())
+    }
+
+    /// Takes it out, wherever it is.
+    pub(super) fn take_told(&mut self) -> Option<Txn> {
+        const NEAR: usize = 16;
+        let front = self.items.front()?;
+        let far = if front.claimed { NEAR } else { 1 };
+        for item in self.items.iter_mut().take(far) {
+            if item.txn.is_some() {
+                return item.txn.take();
+            }
+            if item.ask.ends_group() {
+                break;
+            }
+        }
+        None
+    }
+
+    /// Is there, in the group at the front, an item that fits? Its distance.
+    pub(super) fn find(&self, t: Timestamp, fits: impl Fn(&Ask) -> bool) -> Option<usize> {
+        for (i, item) in self.items.iter().enumerate() {
+            if self.lossy && item.at > t {
+                return None;
+            }
+            if fits(&item.ask) {
+                return Some(i);
+            }
+            if item.ask.ends_group() {
+                return None;
+            }
+        }
+        None
+    }
+
+    /// How many items are left of the group at the front, without the one that ends it; and
+    /// whether that one is there.
+    pub(super) fn rest_of_group(&self) -> (usize, bool) {
+        match self.items.iter().position(|i| i.ask.ends_group()) {
+            Some(n) => (n, true),
+            None => (self.items.len(), false),
+        }
+    }
+
+    /// The ask of the item at a distance.
+    pub(super) fn ask(&mut self, i: usize) -> Option<&mut Ask> {
+        self.items.get_mut(i).map(|i| &mut i.ask)
+    }
+
+    /// In a COPY that was executed, the Sync behind it is not answered: another follows the data.
+    pub(super) fn drop_sync(&mut self) {
+        let second = self.items.get(1).is_some_and(|i| matches!(i.ask, Ask::Sync));
+        if second && self.items.len() == 2 {
+            self.items.pop_back();
+            self.begun = true;
+            self.group = self.group.min(self.base);
+        }
+    }
+
+    /// A group's answer has ended at `t`. True while nothing is paired.
+    pub(super) fn ready(&mut self, t: Timestamp) -> bool {
+        self.ready = Some(t);
+        match &mut self.doubt {
+            Some(owed) => {
+                *owed = owed.saturating_sub(1);
+                true
+            }
+            None => false,
+        }
+    }
+
+    /// The front group was answered at `t`: was the next one asked before that?
+    pub(super) fn watch(&mut self, t: Timestamp) {
+        if self.items.front().is_some_and(|i| i.at < t) {
+            self.pipelines = true;
+        }
+    }
+
+    /// The server speaks.
+    pub(super) fn speaks(&mut self) {
+        self.ready = None;
+    }
+
+    /// Nothing is paired now.
+    pub(super) fn in_doubt(&self) -> bool {
+        self.doubt.is_some()
+    }
+
+    /// Answers were lost.
+    pub(super) fn lost_answers(&mut self, cx: &mut Cx<'_>) {
+        self.ready = None;
+        if self.pipelines {
+            self.lose(cx);
+        } else {
+            self.lossy = true;
+            for txn in self.items.iter_mut().filter_map(|i| i.txn.as_mut()) {
+                txn.taint(Quality::GAP);
+            }
+        }
+    }
+
+    /// Requests were lost.
+    pub(super) fn lost_requests(&mut self, cx: &mut Cx<'_>) {
+        self.begun = false;
+        if self.pipelines || self.doubt.is_some() {
+            self.lose(cx);
+            self.doubt = Some(u64::MAX);
+        } else {
+            self.lossy = true;
+        }
+    }
+
+    /// Answers begin again at `t`: only the last group asked before can be the one answered.
+    pub(super) fn realign(&mut self, cx: &mut Cx<'_>, t: Timestamp) {
+        let mut keep = 0usize;
+        let mut begins = 0usize;
+        for (i, item) in self.items.iter().enumerate() {
+            if item.at > t {
+                break;
+            }
+            if i == begins {
+                keep = i;
+            }
+            if item.ask.ends_group() {
+                begins = i.saturating_add(1);
+            }
+        }
+        for _ in 0..keep {
+            self.drop_front(cx);
+        }
+    }
+
+    /// Answers begin again behind a ReadyForQuery at `t`: all that was asked before is answered.
+    pub(super) fn realign_behind(&mut self, cx: &mut Cx<'_>, t: Timestamp) {
+        while self.items.front().is_some_and(|i| i.at <= t) {
+            self.drop_front(cx);
+        }
+    }
+
+    fn drop_front(&mut self, cx: &mut Cx<'_>) {
+        if let Some(mut txn) = self.pop().and_then(|i| i.txn) {
+            txn.taint(Quality::GAP);
+            self.gone.push((txn, cx.now));
+        }
+    }
+
+    /// Gives up all that waits, and pairs nothing until it is certain what is answered.
+    fn lose(&mut self, cx: &mut Cx<'_>) {
+        let owed = self.items.iter().filter(|i| i.ask.ends_group()).count() as u64;
+        self.doubt = Some(self.doubt.unwrap_or(0).saturating_add(owed));
+        while !self.items.is_empty() {
+            self.drop_front(cx);
+        }
+    }
+
+    /// Heap bytes held.
+    pub(super) fn held(&self) -> usize {
+        let queue = self.items.capacity().saturating_mul(std::mem::size_of::<Item>());
+        self.items.iter().fold(queue, |n, i| {
+            let before = match &i.ask {
+                Ask::Parse(_, Some(s)) => s.text.capacity().saturating_add(s.types.capacity()),
+                _ => 0,
+            };
+            let record = i.txn.as_ref().and_then(|t| t.record.as_ref()).map_or(0, |r| r.heap());
+            n.saturating_add(before).saturating_add(record)
+        })
+    }
+}

@@ -17,7 +17,7 @@ mod zstd;
 
 use charset::Charset;
 pub(crate) use chunked::{Chunked, Piece};
-use coding::Coding;
+pub(crate) use coding::Coding;
 use media::{Media, looks_binary, parameter};
 use multipart::Multipart;
 

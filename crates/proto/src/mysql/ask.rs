@@ -95,7 +95,6 @@ impl Ask {
     }
 
     pub(super) fn taint(&mut self, q: Quality) {
-        self.counted = false;
         if let Some(txn) = &mut self.txn {
             txn.taint(q);
         }

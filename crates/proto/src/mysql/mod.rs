@@ -7,6 +7,8 @@ mod probe;
 mod server;
 mod session;
 mod statements;
+#[cfg(test)]
+mod tests;
 mod wire;
 
 pub use session::Session;

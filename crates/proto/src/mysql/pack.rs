@@ -3,6 +3,7 @@
 //! packets of the plain protocol, cut anywhere.
 
 use super::wire::{com, header};
+use crate::body::Coding;
 use base::Direction;
 use miniz_oxide::inflate::stream::{InflateState, inflate};
 use miniz_oxide::{DataFormat, MZFlush};
@@ -12,6 +13,9 @@ use std::borrow::Cow;
 const HEADER: usize = 7;
 /// What a frame of zstd begins with.
 const ZSTD: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
+
+/// zstd is made by blocks of this size at most.
+const BLOCK: usize = 128 * 1024;
 
 /// What the next bytes are.
 #[derive(Debug)]
@@ -174,7 +178,8 @@ impl Unpack {
                 }
                 self.part = Part::Header;
                 let coded = std::mem::take(&mut self.zstd);
-                let made = zstd(&coded, (size as usize).min(most));
+                let cap = (size as usize).min(most);
+                let made = Coding::Zstd.decode(&coded, cap, cap.max(BLOCK));
                 let missing = u64::from(size).saturating_sub(made.len() as u64);
                 // All or nothing: what is behind a hole has no beginning.
                 match missing {
@@ -258,10 +263,4 @@ impl Unpack {
             None
         }
     }
-}
-
-/// What a frame of zstd holds, to `cap` bytes.
-fn zstd(coded: &[u8], cap: usize) -> Vec<u8> {
-    let _ = (coded, cap);
-    Vec::new()
 }

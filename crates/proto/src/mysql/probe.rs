@@ -19,11 +19,48 @@ fn packet(bytes: &[u8]) -> Option<(u8, usize, &[u8], &[u8])> {
     Some((seq, len as usize, payload, tail))
 }
 
+/// A command in the compressed protocol: its header, and within it, packed or not, a packet of number 0.
+pub(super) fn packed_command(head: &[u8]) -> Verdict {
+    let Some((0, len, payload, _)) = packet(head) else { return Verdict::No };
+    let Some((size, body)) = payload.split_first_chunk::<3>() else { return Verdict::More };
+    // The length does not count the length behind it.
+    if *size != [0; 3] {
+        // Too large for a client to send it as it is.
+        return Verdict::No;
+    }
+    let (inner, command) = match packet(body) {
+        None => return Verdict::More,
+        Some((0, inner, command, _)) => (inner, command),
+        Some(_) => return Verdict::No,
+    };
+    // The last three bytes lie behind what `packet` took for the end.
+    let command = head.get(HEADER.saturating_add(7)..).unwrap_or(command);
+    if inner.saturating_add(HEADER) != len {
+        return Verdict::No;
+    }
+    one_command(inner, command.get(..inner).unwrap_or(command))
+}
+
+/// Answers in the compressed protocol look like this; it is not proof.
+fn packed_answer(len: usize, payload: &[u8]) -> bool {
+    let Some(([a, b, c], body)) = payload.split_first_chunk::<3>() else { return false };
+    let size = u32::from_le_bytes([*a, *b, *c, 0]) as usize;
+    let zlib = matches!(body, [0x78, flags, ..] if u16::from_be_bytes([0x78, *flags]).is_multiple_of(31));
+    let zstd = body.starts_with(&[0x28, 0xb5, 0x2f, 0xfd]);
+    match size {
+        0 => matches!(packet(body), Some((1, inner, ..)) if inner.saturating_add(HEADER) <= len),
+        _ => size >= len && (zlib || zstd),
+    }
+}
+
 /// What a client sends.
 pub(super) fn client(head: &[u8]) -> Verdict {
     match header(head) {
         None => Verdict::More,
-        Some((_, 0)) => command(head),
+        Some((_, 0)) => match command(head) {
+            Verdict::No => packed_command(head),
+            verdict => verdict,
+        },
         Some((_, 1)) => login(head),
         Some(_) => Verdict::No,
     }
@@ -34,7 +71,12 @@ pub(super) fn server(head: &[u8]) -> Verdict {
     match header(head) {
         None => Verdict::More,
         Some((_, 0)) => greeting(head),
-        Some(_) => answer(head),
+        Some((len, _)) => match answer(head) {
+            Verdict::No if packed_answer(len as usize, head.get(HEADER..).unwrap_or_default()) => {
+                Verdict::More
+            }
+            verdict => verdict,
+        },
     }
 }
 

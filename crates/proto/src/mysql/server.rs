@@ -261,6 +261,8 @@ impl Session {
             (0xfe, _) => Step::Ended(end(p)),
             (0xfb, Kind::Results) => {
                 self.infile = true;
+                // The file's first packet has the number behind this one's.
+                self.client.seq = self.server.seq;
                 ask.stage = Stage::File;
                 Step::On
             }

@@ -216,36 +216,39 @@ impl Session {
                 self.spoke = true;
                 for ask in &mut self.queue {
                     ask.taint(Quality::GAP);
+                    ask.counted = false;
                 }
             }
         }
     }
 
     /// Looks for the beginning of a packet in bytes that may begin with one. `None`: more is needed.
-    fn search(&mut self, dir: Direction, bytes: &[u8]) -> Option<bool> {
-        let (len, seq) = header(bytes)?;
-        let whole = HEADER.saturating_add(len as usize);
-        /// Enough to tell a command from other bytes.
-        const ENOUGH: usize = 24;
-        if bytes.len() < whole.min(ENOUGH) {
-            return None;
-        }
-        Some(match dir {
+    fn search(&self, dir: Direction, bytes: &[u8]) -> Option<bool> {
+        let Some((len, seq)) = header(bytes) else {
+            // Segments with less than a header hold the tail of something.
+            return (self.phase == Phase::Command).then_some(false);
+        };
+        let likely = match dir {
             Direction::ToServer => match self.phase {
                 Phase::Start | Phase::Greeted if seq == 1 => probe::login(bytes) != Verdict::No,
                 Phase::Auth if seq != 0 => true,
-                _ => probe::command(bytes) != Verdict::No,
+                _ => seq == 0 && probe::command(bytes) != Verdict::No,
             },
-            Direction::ToClient => {
-                let expected = self.queue.front().is_some_and(|a| !a.begun && a.seq == seq);
-                let first = bytes.get(HEADER).copied();
-                match self.phase {
-                    Phase::Start if seq == 0 => probe::greeting(bytes) != Verdict::No,
-                    Phase::Greeted | Phase::Auth => seq >= 1 && matches!(first, Some(0 | 1 | 0xfe | 0xff)),
-                    _ => expected && probe::answer(bytes) != Verdict::No,
+            Direction::ToClient => match self.phase {
+                Phase::Start if seq == 0 => probe::greeting(bytes) != Verdict::No,
+                Phase::Greeted | Phase::Auth => {
+                    seq >= 1 && matches!(bytes.get(HEADER), None | Some(0 | 1 | 0xfe | 0xff))
                 }
-            }
-        })
+                _ => {
+                    let expected = self.queue.front().is_some_and(|a| !a.begun && a.seq == seq);
+                    expected && probe::answer(bytes) != Verdict::No
+                }
+            },
+        };
+        /// Enough to tell a command from other bytes.
+        const ENOUGH: usize = 24;
+        let whole = HEADER.saturating_add(len as usize);
+        if likely && bytes.len() < whole.min(ENOUGH) { None } else { Some(likely) }
     }
 
     /// Cuts packets out of bytes of a direction; gives the bytes used. What is left is less than a
@@ -482,6 +485,15 @@ impl Session {
 
 impl Parser for Session {
     fn data(&mut self, cx: &mut Cx<'_>, dir: Direction, bytes: &[u8]) -> Progress {
+        if dir == Direction::ToServer
+            && self.phase == Phase::Start
+            && !self.client.sync
+            && probe::command(bytes) == Verdict::No
+            && probe::packed_command(bytes) == Verdict::Yes
+        {
+            // Joined in the middle.
+            (self.client.packed, self.server.packed) = (true, true);
+        }
         let half = self.half(dir);
         let progress = if half.packed {
             let u = half.unpack.take().unwrap_or_default();

@@ -99,9 +99,9 @@ impl Core {
     }
 
     /// Tells one finished transaction, with the state of its flow now.
-    fn tell<O: Output>(
+    fn tell(
         &mut self,
-        out: &mut O,
+        out: &mut dyn Output,
         flow: &Flow<Talk>,
         talk: &mut Conversation,
         mut t: Finished,
@@ -135,9 +135,9 @@ fn set_of(ids: &[ProtoId]) -> u64 {
 }
 
 /// The core and where its records go, as the flow table sees them.
-pub(crate) struct Tap<'a, O> {
+pub(crate) struct Tap<'a> {
     pub(crate) core: &'a mut Core,
-    pub(crate) out: &'a mut O,
+    pub(crate) out: &'a mut dyn Output,
 }
 
 fn facts(flow: &Flow<Talk>) -> Facts {
@@ -152,7 +152,7 @@ fn facts(flow: &Flow<Talk>) -> Facts {
     }
 }
 
-impl<O: Output> Tap<'_, O> {
+impl Tap<'_> {
     /// Works on the conversation of a flow, then sees to what came of it.
     fn with(
         &mut self,
@@ -236,7 +236,7 @@ impl<O: Output> Tap<'_, O> {
     }
 }
 
-impl<O: Output> Events<Flow<Talk>> for Tap<'_, O> {
+impl Events<Flow<Talk>> for Tap<'_> {
     fn data(&mut self, flow: &mut Flow<Talk>, dir: Direction, mark: &Mark, bytes: &[u8]) {
         let tried = match flow.user {
             Talk::Silent => Some(0),

@@ -10,7 +10,8 @@ use flow::{Arrival, Defrag, Fate, Table};
 use record::Record;
 use std::net::IpAddr;
 
-/// Where finished records go.
+/// Where finished records go. A trait object: it is called once a record, and the whole chain
+/// exists once in the program.
 pub trait Output {
     /// One record: what all records share, and what its kind says. Both are used again
     /// afterwards: encode or copy now.
@@ -72,7 +73,7 @@ impl Engine {
     }
 
     /// One captured frame.
-    pub fn frame(&mut self, frame: &Frame<'_>, out: &mut impl Output) {
+    pub fn frame(&mut self, frame: &Frame<'_>, out: &mut dyn Output) {
         self.core.account.seen = self.core.account.seen.saturating_add(1);
         if frame.second_copy {
             return self.core.account.filtered.count("loopback-copy");
@@ -80,6 +81,10 @@ impl Engine {
         if frame.time > self.now {
             self.now = frame.time;
         }
+        // What was due before this frame comes before it: a hole that was waited for long enough is
+        // a gap, however the segments behind it come.
+        let mut tap = Tap { core: &mut self.core, out };
+        self.table.advance(self.now, &mut tap);
         match decode::frame(frame, &self.decap) {
             Ok(packet) => {
                 let tiny = u32::from(packet.ip_len <= TINY);
@@ -100,11 +105,9 @@ impl Engine {
             Err(Malformed::Bad(why) | Malformed::Cut(why)) => self.core.account.malformed.count(why),
             Err(Malformed::TooDeep) => self.core.account.malformed.count("too-deep"),
         }
-        let mut tap = Tap { core: &mut self.core, out };
-        self.table.advance(self.now, &mut tap);
     }
 
-    fn packet(&mut self, packet: &Packet<'_>, at: &Arrival, out: &mut impl Output) {
+    fn packet(&mut self, packet: &Packet<'_>, at: &Arrival, out: &mut dyn Output) {
         if let Layer4::Fragment(_) = packet.l4 {
             if let Some(why) = self.left_out(packet) {
                 return self.core.account.filtered.count(why);
@@ -157,7 +160,7 @@ impl Engine {
     }
 
     /// Time has come so far, with or without frames: intervals end and idle flows go.
-    pub fn advance(&mut self, now: Timestamp, out: &mut impl Output) {
+    pub fn advance(&mut self, now: Timestamp, out: &mut dyn Output) {
         if now > self.now {
             self.now = now;
         }
@@ -167,7 +170,7 @@ impl Engine {
     }
 
     /// Ends every flow, with its record.
-    pub fn finish(&mut self, out: &mut impl Output) {
+    pub fn finish(&mut self, out: &mut dyn Output) {
         let mut tap = Tap { core: &mut self.core, out };
         self.table.finish(self.now, &mut tap);
     }

@@ -6,7 +6,7 @@
 
 use crate::packet::{be16, set_checksums};
 use crate::{Noise, TimedFrame};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 
 const FIN: u8 = 1;
@@ -184,6 +184,47 @@ pub fn reorder(frames: &[TimedFrame], window: usize, seed: u64) -> Vec<TimedFram
     out
 }
 
+/// As [`reorder`], but only what a network could: segments of one direction of a connection change
+/// places with those next to them, and nothing passes a frame of the other direction, which may
+/// have been sent because of it, nor the first segment seen of a direction, by which a probe joins
+/// a stream.
+#[must_use]
+pub fn reorder_runs(frames: &[TimedFrame], window: usize, seed: u64) -> Vec<TimedFrame> {
+    let mut noise = Noise::new(seed);
+    let mut out = frames.to_vec();
+    // Of each connection: who sent last, and the places of the run under way.
+    let mut runs: HashMap<Ends, (Ends, Vec<usize>)> = HashMap::new();
+    let mut known: HashSet<Ends> = HashSet::new();
+    let mut shuffle = |at: &mut Vec<usize>| {
+        for i in (1..at.len()).rev() {
+            let j = noise.below(i + 1);
+            let (a, b) = (at[j], at[i]);
+            let (ta, tb) = (out[a].0, out[b].0);
+            out.swap(a, b);
+            (out[a].0, out[b].0) = (ta, tb);
+        }
+        at.clear();
+    };
+    for (i, (_, frame)) in frames.iter().enumerate() {
+        let Some(s) = Segment::of(frame) else { continue };
+        let (sender, at) = runs.entry(s.connection()).or_insert_with(|| (s.ends.clone(), Vec::new()));
+        let free = s.is_plain() && !known.insert(s.ends.clone());
+        if !free || *sender != s.ends || at.len() >= window {
+            shuffle(at);
+            *sender = s.ends.clone();
+        }
+        if free {
+            at.push(i);
+        }
+    }
+    let mut rest: Vec<_> = runs.into_iter().collect();
+    rest.sort();
+    for (_, (_, mut at)) in rest {
+        shuffle(&mut at);
+    }
+    out
+}
+
 /// Sends one in `one_in` data segments twice.
 #[must_use]
 pub fn duplicate(frames: &[TimedFrame], one_in: usize, seed: u64) -> Vec<TimedFrame> {
@@ -292,6 +333,9 @@ mod tests {
                 assert!(is_right(&merged));
                 let mixed = duplicate(&reorder(&split, 16, seed), 3, seed);
                 assert_eq!(streams(&mixed), want, "mixed, {most}, {seed}");
+                let runs = reorder_runs(&split, 3, seed);
+                assert_eq!(streams(&runs), want, "runs, {most}, {seed}");
+                assert!(most > 100 || runs != split);
                 assert!(mixed.is_sorted_by_key(|f| f.0) == split.is_sorted_by_key(|f| f.0));
             }
         }

@@ -8,6 +8,7 @@
 //! ```
 //!
 //! `UPDATE=1 cargo test` writes what is told now as what is expected: to be reviewed in the diff.
+//! `ONLY=dns/` looks only at cases whose `protocol/case` has this in it.
 //! NOTE.md says where the capture is from and what it shows; a case without one fails.
 
 use std::fmt::Write as _;
@@ -40,7 +41,8 @@ fn folders(path: &Path) -> Vec<PathBuf> {
 /// With a readable difference when a case is not as expected, or has no note.
 pub fn check(root: &Path, volatile: &[&str], records: impl FnMut(&Path) -> Vec<String>) -> usize {
     let update = std::env::var("UPDATE").is_ok_and(|v| v == "1");
-    match run(root, volatile, update, records) {
+    let only = std::env::var("ONLY").unwrap_or_default();
+    match run(root, volatile, update, &only, records) {
         Ok(n) => n,
         Err(report) => panic!("{report}\nUPDATE=1 takes this as what is expected"),
     }
@@ -54,11 +56,15 @@ pub fn run(
     root: &Path,
     volatile: &[&str],
     update: bool,
+    only: &str,
     mut records: impl FnMut(&Path) -> Vec<String>,
 ) -> Result<usize, String> {
     let (cases, mut report) = (cases(root), String::new());
     for case in &cases {
         let name = case.strip_prefix(root).unwrap_or(case).display().to_string();
+        if !name.contains(only) {
+            continue;
+        }
         for file in ["in.pcap", "NOTE.md"] {
             if !case.join(file).is_file() {
                 let _ = writeln!(report, "{name}: there is no {file}");
@@ -278,13 +284,14 @@ mod tests {
         std::fs::create_dir_all(&case).unwrap();
         std::fs::write(case.join("in.pcap"), b"x").unwrap();
         let told = |_: &Path| lines(&[r#"{"T":5,"DOMAIN":"a"}"#]);
-        let first = run(&root, &["T"], false, told).unwrap_err();
+        let first = run(&root, &["T"], false, "", told).unwrap_err();
         assert!(first.contains("there is no NOTE.md") && first.contains("not expected, record 1"), "{first}");
         std::fs::write(case.join("NOTE.md"), "made here").unwrap();
-        assert_eq!(run(&root, &["T"], true, told), Ok(1));
+        assert_eq!(run(&root, &["T"], true, "dns/", told), Ok(1));
         assert_eq!(std::fs::read_to_string(case.join("records.jsonl")).unwrap(), "{\"DOMAIN\":\"a\"}\n");
-        assert_eq!(run(&root, &["T"], false, told), Ok(1));
-        let other = run(&root, &["T"], false, |_| lines(&[r#"{"DOMAIN":"b"}"#])).unwrap_err();
+        assert_eq!(run(&root, &["T"], false, "", told), Ok(1));
+        let other = run(&root, &["T"], false, "one", |_| lines(&[r#"{"DOMAIN":"b"}"#])).unwrap_err();
+        assert_eq!(run(&root, &["T"], false, "http/", |_| panic!("left out")), Ok(1));
         assert!(other.contains("DOMAIN: expected \"a\", told \"b\""), "{other}");
         std::fs::remove_dir_all(&root).unwrap();
     }

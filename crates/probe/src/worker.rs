@@ -123,6 +123,7 @@ impl Worker<'_> {
     /// # Errors
     /// The ring is beyond repair.
     pub fn work(mut self) -> io::Result<()> {
+        self.out.set_disk_ratio(self.shared.disk_ratio.load(Ordering::Relaxed));
         let mut known = Known::default();
         known.learn(&self.interfaces, &mut self.engine);
         let mut told = Instant::now();

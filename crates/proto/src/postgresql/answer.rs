@@ -97,7 +97,7 @@ impl Session {
 
     /// The answer to the front item has begun.
     pub(super) fn touch(&mut self, at: Mark) {
-        self.queue.speaks();
+        self.queue.speaks(at.time);
         if self.queue.front(at.time).is_some()
             && let Some(txn) = self.queue.told()
         {
@@ -107,13 +107,13 @@ impl Session {
 
     /// Takes out the item that a message answers; what stands before it in its group has lost its answer.
     fn complete(&mut self, cx: &mut Cx<'_>, at: Mark, fits: impl Fn(&Ask) -> bool) -> Option<Item> {
-        self.queue.speaks();
+        self.queue.speaks(at.time);
         if self.queue.in_doubt() {
             return None;
         }
         let Some(n) = self.queue.find(at.time, fits) else {
             if !self.queue.lossy {
-                cx.anomaly("postgresql-order");
+                cx.anomaly("postgresql-unasked");
             }
             return None;
         };
@@ -168,7 +168,7 @@ impl Session {
 
     /// ErrorResponse.
     fn error(&mut self, cx: &mut Cx<'_>, e: &Notice<'_>, first: Mark, last: Mark) {
-        self.queue.speaks();
+        self.queue.speaks(first.time);
         let cap = cx.limits.text;
         if let Some(mut txn) = self.login.take() {
             self.flush(cx);
@@ -183,7 +183,7 @@ impl Session {
             None => {
                 self.flush(cx);
                 if !e.fatal && !self.queue.in_doubt() && !self.queue.lossy {
-                    cx.anomaly("postgresql-unpaired");
+                    cx.anomaly("postgresql-unasked");
                 }
             }
             Some(Ask::Query | Ask::Call) => {
@@ -203,7 +203,8 @@ impl Session {
                     self.close(cx, txn, last);
                 }
             }
-            Some(_) => {
+            Some(ask) => {
+                let parse = matches!(ask, Ask::Parse(..));
                 self.flush(cx);
                 if let Some(mut txn) = self.queue.take_told() {
                     txn.answering(first);
@@ -212,6 +213,8 @@ impl Session {
                     self.close(cx, txn, last);
                 }
                 self.skip(cx);
+                // A Bind that comes yet belongs to what was told just now.
+                self.skipped = self.skipping && parse;
             }
         }
         self.copying = false;

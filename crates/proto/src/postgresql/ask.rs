@@ -79,6 +79,12 @@ impl Session {
             return Some(());
         }
         self.queue.begin(last.time);
+        if !self.queue.takes(last.time) {
+            // Told by its Execute, if there is one.
+            cx.forget(txn);
+            self.names.parse(parse.name, text, parse.types, 0, &mut self.told);
+            return Some(());
+        }
         let seq = self.queue.next_seq();
         let before = self.names.parse(parse.name, text, parse.types, seq, &mut self.told);
         self.queue.push(cx, Ask::Parse(parse.name.into(), before), Some(txn), last.time);
@@ -115,6 +121,15 @@ impl Session {
         if self.skipping {
             // Its Execute, skipped too, is not told again.
             self.queue.gone.push((txn, last));
+            return Some(());
+        }
+        if !self.queue.takes(last.time) {
+            // Told by its Execute.
+            self.names.bind(bind.portal, 0, &mut self.told);
+            match self.names.portal(bind.portal) {
+                Some(p) => p.idle = Some((txn, last)),
+                None => cx.forget(txn),
+            }
             return Some(());
         }
         let seq = self.queue.next_seq();

@@ -73,14 +73,18 @@ pub(super) struct Queue {
     doubt: Option<u64>,
     /// When the last group's answer ended, and that nothing came since.
     ready: Option<Timestamp>,
+    /// When the server last said something that no message in wait had asked for.
+    unasked: Option<Timestamp>,
     /// To be told as they are.
     pub(super) gone: Vec<Answered>,
 }
 
 /// The queue keeps room for this many; more is given back when it is empty.
 const KEPT: usize = 32;
-/// Messages in wait for one transaction in wait.
+/// Messages in wait for one transaction in wait: Parse, Bind, Describe, Execute.
 const MESSAGES: usize = 4;
+/// Of so many of them, for one in wait, the transactions are kept.
+const TOLD: u64 = 3;
 /// A server that was silent for so long owes no answer that was begun.
 const QUIET: u64 = SECOND;
 
@@ -96,13 +100,20 @@ impl Queue {
             lossy: false,
             doubt: None,
             ready: None,
+            unasked: None,
             gone: Vec::new(),
         }
     }
 
-    /// Number that the next item gets; 0 while nothing is paired.
+    /// Number that the next item gets.
     pub(super) fn next_seq(&self) -> u64 {
-        if self.doubt.is_some() { 0 } else { self.end_seq() }
+        self.end_seq()
+    }
+
+    /// Will a message that was sent at `at` wait here? Not while nothing is paired, and not when its
+    /// answer has passed already, while it was itself behind bytes that were waited for.
+    pub(super) fn takes(&self, at: Timestamp) -> bool {
+        self.doubt.is_none() && self.unasked.is_none_or(|t| t < at)
     }
 
     fn end_seq(&self) -> u64 {
@@ -131,8 +142,10 @@ impl Queue {
         if ends {
             self.begun = false;
         }
-        if let Some(owed) = &mut self.doubt {
-            *owed = owed.saturating_add(u64::from(ends));
+        if !self.takes(at) {
+            if let Some(owed) = &mut self.doubt {
+                *owed = owed.saturating_add(u64::from(ends));
+            }
             if let Some(mut txn) = txn {
                 txn.taint(Quality::GAP);
                 self.gone.push((txn, cx.now));
@@ -150,9 +163,10 @@ impl Queue {
         }
         self.items.push_back(Item { ask, at, txn, claimed: false });
         // Far fewer transactions than messages are kept.
-        let oldest = self.end_seq().saturating_sub(most as u64);
-        if self.stripped < oldest {
-            let strip = self.stripped.max(self.base);
+        let oldest = self.end_seq().saturating_sub((most as u64).saturating_mul(TOLD));
+        let strip = self.stripped.max(self.base);
+        self.stripped = strip;
+        if strip < oldest {
             self.stripped = strip.saturating_add(1);
             if let Some(txn) = self.item(strip).and_then(|i| i.txn.take()) {
                 cx.anomaly("postgresql-pipeline");
@@ -267,6 +281,7 @@ impl Queue {
 
     /// A group's answer has ended at `t`. True while nothing is paired.
     pub(super) fn ready(&mut self, t: Timestamp) -> bool {
+        self.speaks(t);
         self.ready = Some(t);
         match &mut self.doubt {
             Some(owed) => {
@@ -284,9 +299,12 @@ impl Queue {
         }
     }
 
-    /// The server speaks.
-    pub(super) fn speaks(&mut self) {
+    /// The server answers something.
+    pub(super) fn speaks(&mut self, at: Timestamp) {
         self.ready = None;
+        if self.front(at).is_none() {
+            self.unasked = Some(at);
+        }
     }
 
     /// Nothing is paired now.
@@ -301,9 +319,6 @@ impl Queue {
             self.lose(cx);
         } else {
             self.lossy = true;
-            for txn in self.items.iter_mut().filter_map(|i| i.txn.as_mut()) {
-                txn.taint(Quality::GAP);
-            }
         }
     }
 
@@ -318,23 +333,28 @@ impl Queue {
         }
     }
 
-    /// Answers begin again at `t`: only the last group asked before can be the one answered.
+    /// Answers begin again at `t`: those before the last group that was asked by then are lost. When
+    /// there is but one, it is the one that was hit: what follows may be for a lost request.
     pub(super) fn realign(&mut self, cx: &mut Cx<'_>, t: Timestamp) {
-        let mut keep = 0usize;
-        let mut begins = 0usize;
-        for (i, item) in self.items.iter().enumerate() {
-            if item.at > t {
-                break;
-            }
-            if i == begins {
+        let (mut keep, mut next, mut asked) = (0usize, 0usize, 0usize);
+        for (i, item) in self.items.iter().enumerate().take_while(|(_, i)| i.at <= t) {
+            if i == next {
                 keep = i;
             }
             if item.ask.ends_group() {
-                begins = i.saturating_add(1);
+                next = i.saturating_add(1);
             }
+            asked = i.saturating_add(1);
         }
-        for _ in 0..keep {
+        for _ in 0..if keep == 0 { asked } else { keep } {
             self.drop_front(cx);
+        }
+        // Its answer may have begun before.
+        let ends = |i: &Item| i.ask.ends_group();
+        let mut over = false;
+        let group = self.items.iter_mut().take_while(|i| !std::mem::replace(&mut over, ends(i)));
+        for txn in group.take_while(|i| i.at <= t).filter_map(|i| i.txn.as_mut()) {
+            txn.taint(Quality::GAP);
         }
     }
 

@@ -338,7 +338,9 @@ impl Session {
             self.close(cx, txn, end);
         }
         for (mut txn, end) in std::mem::take(&mut self.told) {
-            succeed(&mut txn);
+            if txn.is_answered() {
+                succeed(&mut txn);
+            }
             self.close(cx, txn, end);
         }
     }

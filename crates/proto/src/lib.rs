@@ -16,6 +16,7 @@ pub mod llmnr;
 pub mod mdns;
 pub mod mysql;
 pub mod postgresql;
+pub mod redis;
 pub mod session;
 mod table;
 #[doc(hidden)]

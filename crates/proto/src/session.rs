@@ -144,9 +144,15 @@ pub struct Txn {
     asked: Mark,
     answering: Option<Timestamp>,
     unasked: bool,
+    oneway: bool,
 }
 
 impl Txn {
+    /// It asks for no answer: that none comes is nothing wrong.
+    pub fn oneway(&mut self) {
+        self.oneway = true;
+    }
+
     /// The request was not seen, only the answer: there is no delay to tell.
     pub fn unasked(&mut self) {
         self.unasked = true;
@@ -305,14 +311,14 @@ impl Cx<'_> {
         if self.midstream && number == 0 {
             quality = quality.with(Quality::MIDSTREAM);
         }
-        Txn { record, quality, begin, asked: begin, answering: None, unasked: false }
+        Txn { record, quality, begin, asked: begin, answering: None, unasked: false, oneway: false }
     }
 
     /// Ends a transaction with the packet `end`: the last of the answer.
     pub fn close(&mut self, txn: Txn, end: Mark) {
-        let Txn { record: Some(record), mut quality, begin, asked, answering, unasked } = txn else { return };
+        let Txn { record: Some(record), mut quality, begin, asked, answering, unasked, oneway } = txn else { return };
         let end = if answering.is_some() { end } else { asked };
-        if answering.is_none() {
+        if answering.is_none() && !oneway {
             quality = quality.with(Quality::NO_RESPONSE);
         }
         self.done.push(Finished { record, begin, asked, answering, end, quality, unasked });

@@ -93,6 +93,9 @@ protocols! {
     /// PostgreSQL 3.x, its manual: Frontend/Backend Protocol.
     Postgresql = postgresql { name: "postgresql", nano: "pgsql", response: &f::sql::SQL_RESPONSE, load: Some(&f::sql::SQL_LOAD),
         tcp: [5432, 5433, 6432, 26257], udp: [] }
+    /// Redis, RESP2 and RESP3.
+    Redis = redis { name: "redis", nano: "redis", response: &f::redis::REDIS_RESPONSE, load: None,
+        tcp: [6379, 6380, 7000, 7001], udp: [] }
 }
 
 impl std::fmt::Debug for AnySession {

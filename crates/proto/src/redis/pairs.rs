@@ -1,0 +1,512 @@
+//! Who answers whom: commands wait in order for their answers.
+//!
+//! While all bytes were seen the oldest command that waits owns the next answer. When it is not
+//! known how many answers are due (the connection was joined in its middle, bytes were lost, an
+//! answer came that nobody asked for), commands and answers are only collected, until a moment
+//! at which nothing is under way: then the last answer belongs to the last command, the one
+//! before to the one before. What finds no partner is told as unanswered.
+//!
+//! Such a moment: a client that waits for its answers before it sends more (alone or in batches)
+//! sends again after an answer; of any other client, it sends after a silence that is long
+//! against its answers' delays.
+
+use super::command::{Command, ReplyMode, Secret, Verb};
+use crate::session::{Cx, Txn};
+use base::{MILLI, Mark, SECOND, Timestamp};
+use record::{Kind, Quality, Record, f::redis as f};
+use std::collections::VecDeque;
+
+/// A command in wait for its answer.
+#[derive(Debug)]
+pub(super) struct Pending {
+    txn: Txn,
+    verb: Verb,
+    secret: Secret,
+    /// Answers to come: SUBSCRIBE has one a channel.
+    due: u64,
+    asked: Timestamp,
+    heap: usize,
+}
+
+/// An answer in wait for its command.
+#[derive(Debug)]
+struct Held {
+    text: Vec<u8>,
+    is_error: bool,
+    first: Mark,
+    end: Mark,
+}
+
+/// What is collected while it is not known how many answers are due.
+#[derive(Debug, Default)]
+struct Doubt {
+    answers: VecDeque<Held>,
+    /// Answers since the last loss of answers, dropped ones too.
+    count: usize,
+    bytes: usize,
+    /// Commands at the head of the queue whose answers are certain all the same.
+    certain: usize,
+    /// Answers were lost: fewer may have come than commands.
+    lost_answers: bool,
+    lost: bool,
+    /// Moments that look as if nothing were under way, and how many are wanted.
+    rounds: u8,
+    wanted: u8,
+}
+
+/// Where the answer under way goes.
+#[derive(Debug, Default)]
+enum Into {
+    #[default]
+    Nowhere,
+    Command(Pending),
+    Doubt(Held),
+}
+
+/// What an answer is by its form.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Class {
+    Answer,
+    /// Sent unasked.
+    Push,
+    /// A replica acknowledges: this is a replication stream.
+    Ack,
+}
+
+/// Commands that are kept in doubt: more are not in wait for one moment.
+const DOUBTED: usize = 256;
+/// Bytes of answers that are kept in doubt.
+const DOUBTED_BYTES: usize = 64 * 1024;
+/// Rounds that must look alike when nothing is known of a client.
+const ROUNDS: u8 = 3;
+/// The queue keeps room for this many; more is given back when it is empty.
+const KEPT: usize = 16;
+/// A silence that ends all doubt lies between these (nanoseconds).
+const SILENCE: (u64, u64) = (20 * MILLI, SECOND);
+
+/// The commands of a flow that are under way.
+#[derive(Debug, Default)]
+pub(super) struct Pairs {
+    pending: VecDeque<Pending>,
+    into: Into,
+    room: usize,
+    doubt: Option<Box<Doubt>>,
+    /// Heap bytes of the records of pending commands.
+    held: usize,
+    off: bool,
+    skip: bool,
+    in_multi: bool,
+    /// MONITOR was asked for.
+    pub(super) monitors: bool,
+    /// An UNSUBSCRIBE without channels: any number of answers.
+    bare: bool,
+    /// Two commands were under way at a time; some were sent while answers to others came.
+    pipelines: bool,
+    slides: bool,
+    /// The last command ended, the last bytes of the server came.
+    asked: Timestamp,
+    heard: Timestamp,
+    slowest: u64,
+    /// No more answers will come.
+    deaf: bool,
+}
+
+impl Pairs {
+    /// The connection stood before the probe.
+    pub(super) fn joined(&mut self) {
+        self.doubt = Some(Box::new(Doubt { wanted: ROUNDS, ..Doubt::default() }));
+    }
+
+    /// A command begins at `at`. `whole`: the server is not in the middle of an answer. True when
+    /// nothing was under way although it was not known.
+    pub(super) fn begins(&mut self, cx: &mut Cx<'_>, at: Mark, whole: bool) -> bool {
+        let answered = self.heard.0 > 0 && self.heard >= self.asked && at.time >= self.heard;
+        let Some(d) = &mut self.doubt else {
+            if !self.pending.is_empty() {
+                self.pipelines = true;
+                self.slides |= answered;
+            }
+            return false;
+        };
+        if !answered {
+            self.pipelines |= !d.lost_answers && self.pending.len() > d.count;
+            return false;
+        }
+        let all = d.certain == 0 && (d.lost_answers || d.count >= self.pending.len());
+        if !all || !whole {
+            self.slides = true;
+            d.rounds = 0;
+            return false;
+        }
+        let (least, most) = SILENCE;
+        let silence =
+            if self.slowest == 0 { most } else { self.slowest.saturating_mul(4).clamp(least, most) };
+        d.rounds = d.rounds.saturating_add(1);
+        let settled = at.time.since(self.heard) >= silence || (!self.slides && d.rounds >= d.wanted);
+        if settled {
+            self.settle(cx);
+        }
+        settled
+    }
+
+    /// Nothing is under way: the last answer is the last command's.
+    fn settle(&mut self, cx: &mut Cx<'_>) {
+        let Some(d) = self.doubt.take() else { return };
+        let mut d = *d;
+        let mut from = self.pending.len();
+        let mut due = 0usize;
+        for p in self.pending.iter().rev() {
+            due = due.saturating_add(p.due as usize);
+            let first = d.answers.len().checked_sub(due).and_then(|at| d.answers.get(at));
+            if first.is_none_or(|a| a.first.time < p.asked) {
+                break;
+            }
+            from = from.saturating_sub(1);
+        }
+        let matched: usize =
+            self.pending.iter().skip(from).fold(0usize, |n, p| n.saturating_add(p.due as usize));
+        let skipped = d.answers.len().saturating_sub(matched);
+        d.answers.drain(..skipped);
+        let q = if d.lost { Quality::GAP } else { Quality::MIDSTREAM };
+        for _ in 0..from {
+            if let Some(mut p) = self.pop() {
+                p.txn.taint(q);
+                cx.give_up(p.txn);
+            }
+        }
+        while let Some(mut p) = self.pop() {
+            for n in 0..p.due {
+                let Some(a) = d.answers.pop_front() else { break };
+                p.txn.answering(a.first);
+                if let Some(r) = &mut p.txn.record {
+                    if n == 0 {
+                        r.begin_text(&f::RES);
+                    } else {
+                        r.append(b" ");
+                    }
+                    r.append(if p.secret == Secret::None { &a.text } else { b"***" });
+                }
+                if n.saturating_add(1) == p.due {
+                    close(cx, p, a.is_error, a.end);
+                    break;
+                }
+            }
+        }
+    }
+
+    fn pop(&mut self) -> Option<Pending> {
+        let p = self.pending.pop_front()?;
+        self.held = self.held.saturating_sub(p.heap);
+        if self.pending.is_empty() && self.pending.capacity() > KEPT {
+            self.pending.shrink_to(KEPT);
+        }
+        Some(p)
+    }
+
+    /// A command is whole, `last` brought its end.
+    pub(super) fn ask(&mut self, cx: &mut Cx<'_>, mut txn: Txn, c: &Command, last: Mark) {
+        txn.asked(last);
+        self.asked = self.asked.max(last.time);
+        if !self.wants_answer(c) {
+            txn.oneway();
+            return cx.give_up(txn);
+        }
+        if self.deaf {
+            return cx.give_up(txn);
+        }
+        let channels = c.count.saturating_sub(1);
+        let (verb, due) = match c.verb {
+            // It is only queued.
+            _ if self.in_multi && c.verb != Verb::Exec => (Verb::Other, 1),
+            Verb::Subscribe | Verb::Unsubscribe => (c.verb, channels.max(1)),
+            verb => (verb, 1),
+        };
+        match verb {
+            Verb::Multi => self.in_multi = true,
+            Verb::Exec | Verb::Reset => self.in_multi = false,
+            Verb::Unsubscribe => self.bare |= channels == 0,
+            Verb::Monitor => self.monitors = true,
+            _ => {}
+        }
+        let most = if self.doubt.is_some() { cx.limits.pipeline.min(DOUBTED) } else { cx.limits.pipeline };
+        while self.pending.len() >= most.max(1) {
+            let Some(oldest) = self.pop() else { break };
+            cx.anomaly("pipeline-full");
+            cx.give_up(oldest.txn);
+            if let Some(d) = &mut self.doubt {
+                d.certain = d.certain.saturating_sub(1);
+            } else {
+                // Its answer will come all the same.
+                self.begin_doubt(false);
+            }
+        }
+        let heap = txn.record.as_ref().map_or(0, |r| r.heap());
+        self.held = self.held.saturating_add(heap);
+        self.pending.push_back(Pending { txn, verb, secret: c.secret, due, asked: last.time, heap });
+    }
+
+    /// CLIENT REPLY: does this command get an answer?
+    fn wants_answer(&mut self, c: &Command) -> bool {
+        if self.in_multi {
+            return true;
+        }
+        match c.reply {
+            Some(ReplyMode::On) => (self.off, self.skip) = (false, false),
+            Some(ReplyMode::Off) => self.off = true,
+            Some(ReplyMode::Skip) => {
+                self.skip = !self.off;
+                return false;
+            }
+            None if c.verb == Verb::Reset => (self.off, self.skip) = (false, false),
+            None => {}
+        }
+        !self.off && !std::mem::take(&mut self.skip)
+    }
+
+    fn front(&self) -> Option<&Pending> {
+        let alone = self.doubt.as_ref().is_none_or(|d| d.certain > 0);
+        if alone { self.pending.front() } else { self.pending.back() }
+    }
+
+    /// The command that the next answer is for, as far as is known.
+    pub(super) fn verb(&self) -> Option<Verb> {
+        self.front().map(|p| p.verb)
+    }
+
+    /// What an array or a push is that begins with `word` and has `n` elements.
+    pub(super) fn class(&self, is_push: bool, word: &[u8], n: u64) -> Class {
+        let verb = self.verb();
+        let in_pubsub = verb.is_some_and(Verb::in_pubsub);
+        match (word, n) {
+            (b"replconf" | b"REPLCONF", _) => Class::Ack,
+            (b"subscribe" | b"psubscribe" | b"ssubscribe", 3) if verb == Some(Verb::Subscribe) => {
+                Class::Answer
+            }
+            (b"unsubscribe" | b"punsubscribe" | b"sunsubscribe", 3) if verb == Some(Verb::Unsubscribe) => {
+                Class::Answer
+            }
+            _ if is_push => Class::Push,
+            // In RESP2 a client that is pushed messages may send these commands only.
+            (b"message" | b"smessage", 3) | (b"pmessage", 4) if in_pubsub || verb.is_none() => Class::Push,
+            (b"subscribe" | b"psubscribe" | b"ssubscribe", 3)
+            | (b"unsubscribe" | b"punsubscribe" | b"sunsubscribe", 3)
+                if in_pubsub || verb.is_none() || self.bare =>
+            {
+                Class::Push
+            }
+            _ => Class::Answer,
+        }
+    }
+
+    /// An answer begins.
+    pub(super) fn answer(&mut self, cx: &mut Cx<'_>, first: Mark) {
+        self.room = cx.limits.text;
+        let is_doubt = self.doubt.as_ref().is_some_and(|d| d.certain == 0);
+        if !is_doubt && self.pending.front().is_some_and(|p| p.asked <= first.time) {
+            let Some(mut p) = self.pop() else { return };
+            if let Some(d) = &mut self.doubt {
+                d.certain = d.certain.saturating_sub(1);
+            }
+            let again = p.txn.is_answered();
+            if !again {
+                self.slowest = self.slowest.max(first.time.since(p.asked));
+            }
+            p.txn.answering(first);
+            if let Some(r) = &mut p.txn.record {
+                if again {
+                    r.append(b" ");
+                } else {
+                    r.begin_text(&f::RES);
+                }
+            }
+            let told = p.txn.record.as_ref().map_or(0, |r| r.text_of(&f::RES).len());
+            self.room = self.room.saturating_sub(told);
+            self.into = Into::Command(p);
+            return;
+        }
+        if self.doubt.is_none() {
+            cx.anomaly("unpaired-response");
+            self.begin_doubt(false);
+        }
+        self.into = Into::Doubt(Held { text: Vec::new(), is_error: false, first, end: first });
+    }
+
+    /// What of the answer under way may be told.
+    pub(super) fn secret(&self) -> Secret {
+        match &self.into {
+            Into::Command(p) => p.secret,
+            Into::Doubt(_) | Into::Nowhere => Secret::None,
+        }
+    }
+
+    /// Text of the answer under way.
+    pub(super) fn text(&mut self, text: &[u8]) {
+        let text = text.get(..self.room).unwrap_or(text);
+        self.room = self.room.saturating_sub(text.len());
+        match &mut self.into {
+            Into::Nowhere => {}
+            Into::Command(p) => {
+                if let Some(r) = &mut p.txn.record {
+                    r.append(text);
+                }
+            }
+            Into::Doubt(h) => h.text.extend_from_slice(text),
+        }
+    }
+
+    /// Is any text of the answer under way wanted?
+    pub(super) fn wants_text(&self) -> bool {
+        self.room > 0 && !matches!(self.into, Into::Nowhere)
+    }
+
+    /// Bytes of the answer under way were lost.
+    pub(super) fn taint(&mut self, q: Quality) {
+        if let Into::Command(p) = &mut self.into {
+            p.txn.taint(q);
+        }
+    }
+
+    /// The answer under way is whole.
+    pub(super) fn answered(&mut self, cx: &mut Cx<'_>, is_error: bool, end: Mark) {
+        match std::mem::take(&mut self.into) {
+            Into::Nowhere => {}
+            Into::Command(mut p) => {
+                p.due = if is_error { 0 } else { p.due.saturating_sub(1) };
+                if p.due == 0 {
+                    return close(cx, p, is_error, end);
+                }
+                p.heap = p.txn.record.as_ref().map_or(0, |r| r.heap());
+                self.held = self.held.saturating_add(p.heap);
+                if let Some(d) = &mut self.doubt {
+                    d.certain = d.certain.saturating_add(1);
+                }
+                self.pending.push_front(p);
+            }
+            Into::Doubt(h) => {
+                let Some(d) = &mut self.doubt else { return };
+                d.count = d.count.saturating_add(1);
+                d.bytes = d.bytes.saturating_add(h.text.capacity());
+                d.answers.push_back(Held { is_error, end, ..h });
+                while d.answers.len() > DOUBTED || d.bytes > DOUBTED_BYTES.max(cx.limits.text) {
+                    let Some(h) = d.answers.pop_front() else { break };
+                    d.bytes = d.bytes.saturating_sub(h.text.capacity());
+                }
+            }
+        }
+    }
+
+    /// The server sent bytes until `at`.
+    pub(super) fn heard(&mut self, at: Mark) {
+        self.heard = self.heard.max(at.time);
+    }
+
+    fn begin_doubt(&mut self, lost: bool) -> &mut Doubt {
+        let certain = self.pending.len();
+        let d = self.doubt.get_or_insert_with(|| Box::new(Doubt { wanted: 1, certain, ..Doubt::default() }));
+        d.lost |= lost;
+        d.rounds = 0;
+        d
+    }
+
+    /// Commands may have been lost: those before are answered in order, but nobody knows how
+    /// many answers come before the answers to those behind.
+    pub(super) fn lost_commands(&mut self, cx: &mut Cx<'_>) {
+        let certain = self.begin_doubt(true).certain;
+        // Between two losses: there is no end to count from.
+        while self.pending.len() > certain {
+            let Some(mut p) = self.pending.pop_back() else { break };
+            self.held = self.held.saturating_sub(p.heap);
+            p.txn.taint(Quality::GAP);
+            cx.give_up(p.txn);
+        }
+    }
+
+    /// Answers may have been lost.
+    pub(super) fn lost_answers(&mut self, cx: &mut Cx<'_>) {
+        if !matches!(self.into, Into::Nowhere) {
+            self.taint(Quality::GAP);
+            let at = cx.now;
+            // What came of it is told.
+            if let Into::Command(p) = &mut self.into {
+                p.due = 1;
+            }
+            self.answered(cx, false, at);
+        }
+        let d = self.begin_doubt(true);
+        (d.certain, d.lost_answers, d.count, d.bytes) = (0, true, 0, 0);
+        d.answers.clear();
+    }
+
+    /// Did this client always wait for an answer before it asked again?
+    pub(super) fn asks_singly(&self) -> bool {
+        !self.pipelines && self.slowest > 0
+    }
+
+    /// It was no command that waits here.
+    pub(super) fn forget_all(&mut self, cx: &mut Cx<'_>) {
+        while let Some(p) = self.pop() {
+            cx.forget(p.txn);
+        }
+    }
+
+    /// No more answers: what waits has none.
+    pub(super) fn end(&mut self, cx: &mut Cx<'_>) {
+        self.deaf = true;
+        if !matches!(self.into, Into::Nowhere) {
+            let at = cx.now;
+            if let Into::Command(p) = &mut self.into {
+                p.due = 1;
+            }
+            self.answered(cx, false, at);
+        }
+        let settles = self.doubt.as_ref().is_some_and(|d| {
+            let all = d.count >= self.pending.len() || (d.lost_answers && !self.pipelines);
+            d.certain == 0 && all && !self.slides
+        });
+        if settles {
+            self.settle(cx);
+        }
+        let q = match self.doubt.take() {
+            Some(d) if d.lost => Quality::GAP,
+            Some(_) => Quality::MIDSTREAM,
+            None => Quality::PERFECT,
+        };
+        while let Some(mut p) = self.pop() {
+            p.txn.taint(q);
+            cx.give_up(p.txn);
+        }
+    }
+
+    /// Heap bytes held.
+    pub(super) fn held(&self) -> usize {
+        let queue = self.pending.capacity().saturating_mul(std::mem::size_of::<Pending>());
+        let answers = self.doubt.as_ref().map_or(0, |d| {
+            let queue = d.answers.capacity().saturating_mul(std::mem::size_of::<Held>());
+            queue.saturating_add(d.bytes).saturating_add(std::mem::size_of::<Doubt>())
+        });
+        let into = match &self.into {
+            Into::Nowhere => 0,
+            Into::Command(p) => p.txn.record.as_ref().map_or(0, |r| r.heap()),
+            Into::Doubt(h) => h.text.capacity(),
+        };
+        queue.saturating_add(answers).saturating_add(into).saturating_add(self.held)
+    }
+}
+
+/// Ends a command with its answer.
+fn close(cx: &mut Cx<'_>, mut p: Pending, is_error: bool, end: Mark) {
+    if is_error && let Some(r) = &mut p.txn.record {
+        let text = r.text_of(&f::RES).to_vec();
+        r.text(&f::ERR, &text);
+    }
+    cx.close(p.txn, end);
+}
+
+/// A record for a command that begins at `offset` of the bytes given.
+pub(super) fn open(cx: &mut Cx<'_>, offset: usize) -> Txn {
+    let mut txn = cx.open(Kind::Redis, offset);
+    if let Some(r) = txn.record.as_deref_mut() {
+        Record::begin_text(r, &f::REQ);
+    }
+    txn
+}

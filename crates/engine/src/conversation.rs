@@ -148,8 +148,9 @@ pub(crate) enum Wish {
 const SELF: usize = size_of::<Conversation>().saturating_add(512);
 /// Bytes of each direction that a protocol must be recognised by.
 const HEAD: usize = 4096;
-/// Searches on one flow: a stream joined in the middle of a message is tried again with later
-/// packets, but not for ever.
+/// Searches on one flow without a transaction found: a stream joined in the middle of a message is tried
+/// again with later packets, but not for ever, and two parsers that know the same beginning and not what
+/// follows cannot pass it to and fro.
 const SEARCHES: u8 = 48;
 
 /// Bytes for the parser, and which packets brought them.
@@ -226,14 +227,20 @@ impl Conversation {
         mark: &Mark,
         bytes: &[u8],
     ) -> Wish {
-        match (&self.speaker, self.transport) {
+        let finished = self.finished;
+        let wish = match (&self.speaker, self.transport) {
             (Speaker::Found(_), _) => self.talk(core, facts, dir, mark, bytes),
             (Speaker::Sought, Transport::Udp) => self.seek_datagram(core, facts, dir, mark, bytes),
             (Speaker::Sought, Transport::Tcp) => {
                 self.buffer(dir).push(bytes, mark);
                 self.seek(core, facts)
             }
+        };
+        // Only from packet to packet: within one, searches nest.
+        if self.finished > finished {
+            self.searches = 0;
         }
+        wish
     }
 
     /// Asks the registry, unless the configuration says what this is.
@@ -410,6 +417,12 @@ impl Conversation {
     /// The parser says that this is not its protocol.
     fn take_back(&mut self, core: &mut Core, facts: &Facts, mark: &Mark) -> Wish {
         let id = self.app();
+        self.searches = self.searches.saturating_add(1);
+        if self.searches >= SEARCHES {
+            core.account.streams.count("unknown");
+            self.end_session(core, facts, mark);
+            return Wish::Close;
+        }
         if self.finished > 0 {
             // It was the protocol, and something went wrong: look for its next beginning.
             core.account.streams.count("resynchronised");

@@ -45,16 +45,18 @@ pub fn run(settings: Settings, file: Option<&Path>, flags: &[Flag]) -> Result<()
     }
     let sinks = if to_stdout { vec![SinkConfig::Stdout] } else { sinks };
     let outlet = Outlet::start(sinks, shares.queue).map_err(|e| Failure::Runtime(format!("sinks: {e}")))?;
+    let shared = Shared::default();
+    shared.disk_ratio.store(host::disk_ratio().unwrap_or(0), Ordering::Relaxed);
     let encoder = || {
-        if to_stdout {
+        let mut encoder = if to_stdout {
             plan::stdout_encoder(&settings, &identity, identity::zone())
         } else {
             Encoder::Json(plan::writer(&settings, &identity, identity::zone()))
-        }
+        };
+        encoder.set_disk_ratio(shared.disk_ratio.load(Ordering::Relaxed));
+        encoder
     };
 
-    let shared = Shared::default();
-    shared.disk_ratio.store(host::disk_ratio().unwrap_or(0), Ordering::Relaxed);
     let desks: Vec<Desk> = rings.iter().map(|_| Desk::default()).collect();
     announce(&settings, &identity, &outlet);
     if to_stdout {

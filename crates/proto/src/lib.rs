@@ -14,6 +14,7 @@ pub mod http;
 mod identify;
 pub mod llmnr;
 pub mod mdns;
+pub mod mongodb;
 pub mod mysql;
 pub mod postgresql;
 pub mod redis;

@@ -96,6 +96,9 @@ protocols! {
     /// Redis, RESP2 and RESP3.
     Redis = redis { name: "redis", nano: "redis", response: &f::redis::REDIS_RESPONSE, load: None,
         tcp: [6379, 6380, 7000, 7001], udp: [] }
+    /// MongoDB, its manual: Wire Protocol.
+    Mongodb = mongodb { name: "mongodb", nano: "mongo", response: &f::mongo::MONGO_RESPONSE, load: None,
+        tcp: [27017, 27018, 27019], udp: [] }
 }
 
 impl std::fmt::Debug for AnySession {

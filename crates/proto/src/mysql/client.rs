@@ -16,7 +16,7 @@ const BESIDE: usize = 4096;
 /// Longest name of a user or a database that is kept: 80 and 64 characters are the servers' limits.
 const NAME: usize = 512;
 
-fn name(bytes: &[u8]) -> Box<[u8]> {
+pub(super) fn name(bytes: &[u8]) -> Box<[u8]> {
     bytes.get(..NAME).unwrap_or(bytes).into()
 }
 
@@ -70,6 +70,7 @@ impl Session {
         if spoke && self.doubt && !self.queue.is_empty() {
             // The client has heard what we have not.
             self.give_up(cx, Quality::GAP);
+            self.lost = false;
         }
         let command = tail.first().copied().unwrap_or_default();
         let text = cx.limits.text.saturating_add(BESIDE);

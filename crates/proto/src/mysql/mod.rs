@@ -1,4 +1,32 @@
-//! MySQL and MariaDB: the client/server protocol, versions 9 and 10.
+//! MySQL and MariaDB: the client/server protocol, versions 9 and 10, as MySQL's internals manual
+//! (dev.mysql.com/doc/dev/mysql-server, "Client/Server Protocol") and MariaDB's knowledge base
+//! (mariadb.com/kb, "Client/Server Protocol") have it.
+//!
+//! One record for each
+//!
+//! * COM_QUERY: SQL is its text without query attributes. Several statements in one, and the results of a
+//!   procedure, are one record: ROWS is the sum of rows returned and affected, the error is the one that ended it.
+//! * COM_STMT_PREPARE: SQL with its `?`, no PARAMS, no ROWS. The server has compiled it, which can fail and take time.
+//! * COM_STMT_EXECUTE and MariaDB's COM_STMT_BULK_EXECUTE: SQL is the text that was prepared, PARAMS its values as a
+//!   comma list as SQL would write them (a row of a bulk in parentheses); none when they cannot be known. A statement
+//!   prepared before the probe came has no text. The rows of a cursor come with COM_STMT_FETCH: no ROWS then.
+//! * login (and COM_CHANGE_USER) that fails, and a server that refuses the connection: SQL is empty, ERR and RET_CODE
+//!   tell why, USER and DB who it was. A login that succeeds has no record. What authentication says is never kept.
+//!
+//! ERR is the server's message without its SQLSTATE, RET_CODE the server's number, 0 when there was no error. USER and
+//! DB are those of the login and of what changed them since: COM_CHANGE_USER, COM_INIT_DB, `USE`, and what the server
+//! tells of its session. Other commands have no record; their answers are followed.
+//!
+//! * What the login agreed on is used, and what was not seen is found out: whether EOF packets are there shows by
+//!   their length, attributes and compression by their form. So a connection joined in the middle is understood.
+//! * Packets are cut out of the stream as it comes, rows are counted and passed over: of a packet only what the record
+//!   needs is held. The compressed protocol (zlib, zstd) is taken off in pieces.
+//! * Answers are paired with commands in order, which also holds for pipelining. A packet's number shows whether it
+//!   begins an answer. After a gap inside a packet nothing is lost but its bytes; after another the server's next answer
+//!   is looked for where only one command waits for one, or else when the client, which has heard more than we, goes on.
+//! * The switch to TLS and a replica's stream of changes are counted (`mysql-tls`, `mysql-replication`) and not followed.
+//! * Left out: the X protocol (another one, port 33060), values of query attributes, contents of rows.
+
 mod ask;
 mod client;
 mod pack;

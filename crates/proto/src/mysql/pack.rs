@@ -2,8 +2,10 @@
 //! unpacked) and zlib or zstd, or bytes as they are when the third is 0. What they hold are
 //! packets of the plain protocol, cut anywhere.
 
+use super::session::{Place, Session};
 use super::wire::{com, header};
 use crate::body::Coding;
+use crate::session::{Cx, Progress};
 use base::Direction;
 use miniz_oxide::inflate::stream::{InflateState, inflate};
 use miniz_oxide::{DataFormat, MZFlush};
@@ -14,6 +16,8 @@ const HEADER: usize = 7;
 /// What a frame of zstd begins with.
 const ZSTD: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
 
+/// Bytes that are unpacked at a time.
+const SCRATCH: usize = 8 * 1024;
 /// zstd is made by blocks of this size at most.
 const BLOCK: usize = 128 * 1024;
 
@@ -34,7 +38,7 @@ enum Part {
 }
 
 /// What became of some bytes.
-pub(super) enum Piece<'a> {
+enum Piece<'a> {
     /// More are needed.
     More,
     /// Nothing to hand on.
@@ -83,7 +87,7 @@ impl std::fmt::Debug for Unpack {
 
 impl Unpack {
     /// More may come out with nothing put in.
-    pub(super) fn is_pending(&self) -> bool {
+    fn is_pending(&self) -> bool {
         matches!(self.part, Part::Zlib(0, ..))
     }
 
@@ -96,7 +100,7 @@ impl Unpack {
     }
 
     /// Do these bytes begin with a packet? The first of a command or of an answer is looked for.
-    pub(super) fn search(&self, dir: Direction, bytes: &[u8]) -> Option<bool> {
+    fn search(&self, dir: Direction, bytes: &[u8]) -> Option<bool> {
         let (len, seq) = header(bytes)?;
         let (size, _) = header(bytes.get(4..)?)?;
         let [.., last] = bytes.first_chunk::<{ HEADER + 5 }>()?;
@@ -119,7 +123,7 @@ impl Unpack {
 
     /// Takes the next piece off; gives the bytes used. `most` bytes are unpacked of a packet, and
     /// `hold` held of one.
-    pub(super) fn next<'a>(
+    fn next<'a>(
         &mut self,
         bytes: &'a [u8],
         scratch: &mut [u8],
@@ -261,6 +265,85 @@ impl Unpack {
         } else {
             self.carry.clear();
             None
+        }
+    }
+}
+
+impl Session {
+    /// Bytes of the compressed protocol.
+    pub(super) fn unpack(
+        &mut self,
+        cx: &mut Cx<'_>,
+        dir: Direction,
+        bytes: &[u8],
+        mut u: Box<Unpack>,
+    ) -> Progress {
+        let mut scratch = [0; SCRATCH];
+        let mut at = 0usize;
+        let limits = *cx.limits;
+        loop {
+            let rest = bytes.get(at..).unwrap_or_default();
+            if rest.is_empty() && !u.is_pending() || self.over {
+                break;
+            }
+            if !u.sync {
+                // A segment that may begin with a packet, or else is passed over.
+                match u.search(dir, rest) {
+                    None => break,
+                    Some(true) => u.sync = true,
+                    Some(false) => {
+                        at = bytes.len();
+                        break;
+                    }
+                }
+            }
+            let (used, piece) = u.next(rest, &mut scratch, limits.inflated, limits.stream);
+            at = at.saturating_add(used);
+            match piece {
+                Piece::More => break,
+                Piece::None => {}
+                Piece::Plain(piece) => self.unpacked(cx, dir, piece, at, &mut u),
+                Piece::Packed(n) => {
+                    self.unpacked(cx, dir, scratch.get(..n).unwrap_or_default(), at, &mut u);
+                }
+                Piece::Made(made) => self.unpacked(cx, dir, &made, at, &mut u),
+                Piece::Missing(n) => {
+                    cx.anomaly("mysql-compression");
+                    self.missing(cx, dir, n);
+                }
+            }
+        }
+        self.half(dir).unpack = Some(u);
+        match at {
+            0 => Progress::Need(bytes.len().saturating_add(1)),
+            n => Progress::Consumed(n),
+        }
+    }
+
+    /// Bytes that were unpacked from before `at`.
+    fn unpacked(&mut self, cx: &mut Cx<'_>, dir: Direction, piece: &[u8], at: usize, u: &mut Unpack) {
+        let place = Place::Packed(at.saturating_sub(1));
+        let begins = std::mem::take(&mut u.begins);
+        if !self.half(dir).sync && !begins && u.carry.is_empty() {
+            // Only at the beginning of a compressed packet one of the plain protocol may begin for certain.
+            return;
+        }
+        let mut rest = piece;
+        if !u.carry.is_empty() {
+            u.carry.extend_from_slice(piece);
+            let all = std::mem::take(&mut u.carry);
+            let used = self.plain(cx, dir, &all, place).unwrap_or(0);
+            u.carry = all.get(used..).unwrap_or_default().to_vec();
+            rest = &[];
+        }
+        while !rest.is_empty() {
+            match self.plain(cx, dir, rest, place) {
+                Ok(used) => rest = rest.get(used..).unwrap_or_default(),
+                Err(_) => {
+                    u.carry.extend_from_slice(rest);
+                    break;
+                }
+            }
         }
     }
 }

@@ -48,18 +48,25 @@ impl List {
         self.push(b"'");
     }
 
+    /// Characters of any charset in quotes; what cannot be such in hexadecimal.
+    fn characters(&mut self, bytes: &[u8]) {
+        let shown = bytes.get(..self.room()).unwrap_or(bytes);
+        if has_controls(shown) { self.hex(shown) } else { self.quoted(bytes) }
+    }
+
     /// Text in quotes, other bytes in hexadecimal.
     fn blob(&mut self, bytes: &[u8]) {
-        const HEX: &[u8; 16] = b"0123456789abcdef";
         let shown = bytes.get(..self.room()).unwrap_or(bytes);
         let text = match std::str::from_utf8(shown) {
             Ok(_) => true,
             // A character may be cut.
             Err(e) => e.error_len().is_none() && shown.len() < bytes.len(),
         };
-        if text && !shown.iter().any(|b| *b < b' ' && !b.is_ascii_whitespace()) {
-            return self.quoted(bytes);
-        }
+        if text && !has_controls(shown) { self.quoted(bytes) } else { self.hex(shown) }
+    }
+
+    fn hex(&mut self, shown: &[u8]) {
+        const HEX: &[u8; 16] = b"0123456789abcdef";
         self.push(b"x'");
         for b in shown {
             let pair = [b.wrapping_shr(4), b & 15].map(|n| HEX.get(usize::from(n)).copied().unwrap_or(b'?'));
@@ -84,6 +91,11 @@ impl List {
             self.push(b"NULL");
         }
     }
+}
+
+/// Bytes that no text has.
+fn has_controls(bytes: &[u8]) -> bool {
+    bytes.iter().any(|b| *b < b' ' && !b.is_ascii_whitespace())
 }
 
 /// Is there such a type?
@@ -124,7 +136,7 @@ fn value(r: &mut Reader<'_>, [kind, flags]: Type, out: &mut List) -> Result<(), 
         0x0b | 0x13 => span(r, out)?,
         0x00 | 0xf6 => out.decimal(string(r)?),
         0x10 | 0xf2 | 0xf9..=0xfc | 0xff => out.blob(string(r)?),
-        _ => out.quoted(string(r)?),
+        _ => out.characters(string(r)?),
     }
     Ok(())
 }
@@ -346,6 +358,7 @@ mod tests {
         assert_eq!(one([0xfe, 0], b"\x04it's"), "'it''s'");
         assert_eq!(one([0xfc, 0], b"\x03abc"), "'abc'", "a BLOB that is text");
         assert_eq!(one([0xfc, 0], b"\x03a\0\xff"), "x'6100ff'");
+        assert_eq!(one([0xfd, 0], b"\x02\0\xe9"), "x'00e9'", "bytes that are said to be characters");
         assert_eq!(one([0xf5, 0], b"\x07{\"a\":1}"), "'{\"a\":1}'");
         assert_eq!(one([6, 0], b""), "NULL");
         let mut out = List::new(5);

@@ -1,6 +1,7 @@
 //! What the server sends: the greeting, the verdict on the login, then answers.
 
 use super::ask::{Ask, Kind, Stage, failure};
+use super::client::name;
 use super::session::{Packet, Phase, Session};
 use super::wire::{Done, FULL, PROGRESS, columns, eof, err, greeting, is_eof, ok, prepared, status};
 use crate::session::Cx;
@@ -124,7 +125,7 @@ impl Session {
 
     fn now_in(&mut self, done: &Done<'_>) {
         if let Some(db) = done.schema {
-            self.db = db.get(..512).unwrap_or(db).into();
+            self.db = name(db);
         }
     }
 
@@ -160,9 +161,12 @@ impl Session {
         {
             if e.code != PROGRESS {
                 ask.answering(at);
+                if ask.kind == Kind::Prepare {
+                    self.statements.failed(std::mem::take(&mut ask.text));
+                }
                 self.late_params(&mut ask, limit);
                 self.back(ask, before);
-                self.proven = true;
+                (self.proven, self.doubt) = (true, false);
                 self.pop(cx, |cx, ask, end| ask.close(cx, Some((e.code, e.message)), end));
             } else {
                 self.back(ask, before);

@@ -1,7 +1,7 @@
 //! State of one connection: packets are cut out of the bytes here and go to `client` and `server`.
 
 use super::ask::Ask;
-use super::pack::{Piece, Unpack};
+use super::pack::Unpack;
 use super::probe;
 use super::statements::Statements;
 use super::wire::{FULL, HEADER, cap, header};
@@ -38,7 +38,7 @@ enum Part {
 #[derive(Debug)]
 pub(super) struct Half {
     /// We know where packets begin.
-    sync: bool,
+    pub(super) sync: bool,
     part: Part,
     /// Sequence number of the last packet.
     pub(super) seq: u8,
@@ -56,7 +56,7 @@ pub(super) struct Half {
     /// Compression is on.
     pub(super) packed: bool,
     /// Takes it off; made when it is needed.
-    unpack: Option<Box<Unpack>>,
+    pub(super) unpack: Option<Box<Unpack>>,
     ended: bool,
 }
 
@@ -99,7 +99,7 @@ impl Packet<'_> {
 
 /// Where bytes lie in what the engine gave: bytes that were unpacked have no place of their own.
 #[derive(Clone, Copy, Debug)]
-enum Place {
+pub(super) enum Place {
     Plain,
     Packed(usize),
 }
@@ -142,6 +142,8 @@ pub struct Session {
     pub(super) spoke: bool,
     /// Something was lost, and no answer was understood since.
     pub(super) doubt: bool,
+    /// The server's bytes were lost, and where its answers begin was not found since.
+    pub(super) lost: bool,
     /// Something was understood: from then on nonsense is an anomaly, not a wrong guess.
     pub(super) proven: bool,
     /// Pieces in which no packet was found, before anything was understood.
@@ -152,8 +154,6 @@ pub struct Session {
 
 /// Pieces without a packet before a guess is taken back.
 const MISSES: u8 = 16;
-/// Bytes that are unpacked at a time.
-const SCRATCH: usize = 8 * 1024;
 
 impl Session {
     /// A new one.
@@ -176,6 +176,7 @@ impl Session {
             infile: false,
             spoke: false,
             doubt: true,
+            lost: false,
             proven: false,
             misses: 0,
             over: false,
@@ -213,8 +214,8 @@ impl Session {
                 self.drop_asking(cx);
             }
             Direction::ToClient => {
-                self.spoke = true;
-                for ask in &mut self.queue {
+                (self.spoke, self.lost) = (true, true);
+                if let Some(ask) = self.queue.front_mut().filter(|a| a.begun) {
                     ask.taint(Quality::GAP);
                     ask.counted = false;
                 }
@@ -240,7 +241,7 @@ impl Session {
                     seq >= 1 && matches!(bytes.get(HEADER), None | Some(0 | 1 | 0xfe | 0xff))
                 }
                 _ => {
-                    let expected = self.queue.front().is_some_and(|a| !a.begun && a.seq == seq);
+                    let expected = self.next_answer().is_some_and(|a| a.seq == seq);
                     expected && probe::answer(bytes) != Verdict::No
                 }
             },
@@ -249,6 +250,21 @@ impl Session {
         const ENOUGH: usize = 24;
         let whole = HEADER.saturating_add(len as usize);
         if likely && bytes.len() < whole.min(ENOUGH) { None } else { Some(likely) }
+    }
+
+    /// The command that the next answer to begin is for, if that is certain: only one waits, or none was lost.
+    fn next_answer(&self) -> Option<&Ask> {
+        let mut open = self.queue.iter().filter(|a| !a.begun);
+        let next = open.next();
+        if self.lost && open.next().is_some() { None } else { next }
+    }
+
+    /// An answer begins where none was sought before: what was answered up to then is over.
+    fn found(&mut self, cx: &mut Cx<'_>) {
+        self.lost = false;
+        while self.queue.front().is_some_and(|a| a.begun) {
+            self.pop(cx, |cx, ask, end| ask.give_up(cx, Quality::GAP, end));
+        }
     }
 
     /// Cuts packets out of bytes of a direction; gives the bytes used. What is left is less than a
@@ -356,7 +372,13 @@ impl Session {
     }
 
     /// Bytes of packets, compression taken off. Gives what was used; 0: so many bytes are needed.
-    fn plain(&mut self, cx: &mut Cx<'_>, dir: Direction, bytes: &[u8], place: Place) -> Result<usize, usize> {
+    pub(super) fn plain(
+        &mut self,
+        cx: &mut Cx<'_>,
+        dir: Direction,
+        bytes: &[u8],
+        place: Place,
+    ) -> Result<usize, usize> {
         if dir == Direction::ToClient {
             self.spoke = true;
         }
@@ -366,7 +388,12 @@ impl Session {
                     let len = header(bytes).map_or(HEADER, |(len, _)| (len as usize).saturating_add(HEADER));
                     return Err(len.clamp(bytes.len().saturating_add(1), 64));
                 }
-                Some(true) => self.half(dir).sync = true,
+                Some(true) => {
+                    self.half(dir).sync = true;
+                    if dir == Direction::ToClient {
+                        self.found(cx);
+                    }
+                }
                 Some(false) => {
                     let last = cx.mark_at(place.offset(bytes.len().saturating_sub(1)));
                     self.half(dir).last = last;
@@ -383,79 +410,8 @@ impl Session {
         }
     }
 
-    /// Bytes of the compressed protocol.
-    fn unpack(&mut self, cx: &mut Cx<'_>, dir: Direction, bytes: &[u8], mut u: Box<Unpack>) -> Progress {
-        let mut scratch = [0; SCRATCH];
-        let mut at = 0usize;
-        let limits = *cx.limits;
-        loop {
-            let rest = bytes.get(at..).unwrap_or_default();
-            if rest.is_empty() && !u.is_pending() || self.over {
-                break;
-            }
-            if !u.sync {
-                // A segment that may begin with a packet, or else is passed over.
-                match u.search(dir, rest) {
-                    None => break,
-                    Some(true) => u.sync = true,
-                    Some(false) => {
-                        at = bytes.len();
-                        break;
-                    }
-                }
-            }
-            let (used, piece) = u.next(rest, &mut scratch, limits.inflated, limits.stream);
-            at = at.saturating_add(used);
-            match piece {
-                Piece::More => break,
-                Piece::None => {}
-                Piece::Plain(piece) => self.unpacked(cx, dir, piece, at, &mut u),
-                Piece::Packed(n) => {
-                    self.unpacked(cx, dir, scratch.get(..n).unwrap_or_default(), at, &mut u);
-                }
-                Piece::Made(made) => self.unpacked(cx, dir, &made, at, &mut u),
-                Piece::Missing(n) => {
-                    cx.anomaly("mysql-compression");
-                    self.missing(cx, dir, n);
-                }
-            }
-        }
-        self.half(dir).unpack = Some(u);
-        match at {
-            0 => Progress::Need(bytes.len().saturating_add(1)),
-            n => Progress::Consumed(n),
-        }
-    }
-
-    /// Bytes that were unpacked from before `at`.
-    fn unpacked(&mut self, cx: &mut Cx<'_>, dir: Direction, piece: &[u8], at: usize, u: &mut Unpack) {
-        let place = Place::Packed(at.saturating_sub(1));
-        let begins = std::mem::take(&mut u.begins);
-        if !self.half(dir).sync && !begins && u.carry.is_empty() {
-            // Only at the beginning of a compressed packet one of the plain protocol may begin for certain.
-            return;
-        }
-        let mut rest = piece;
-        if !u.carry.is_empty() {
-            u.carry.extend_from_slice(piece);
-            let all = std::mem::take(&mut u.carry);
-            let used = self.plain(cx, dir, &all, place).unwrap_or(0);
-            u.carry = all.get(used..).unwrap_or_default().to_vec();
-            rest = &[];
-        }
-        while !rest.is_empty() {
-            match self.plain(cx, dir, rest, place) {
-                Ok(used) => rest = rest.get(used..).unwrap_or_default(),
-                Err(_) => {
-                    u.carry.extend_from_slice(rest);
-                    break;
-                }
-            }
-        }
-    }
-
     /// `n` bytes of packets were not seen.
-    fn missing(&mut self, cx: &mut Cx<'_>, dir: Direction, n: u64) {
+    pub(super) fn missing(&mut self, cx: &mut Cx<'_>, dir: Direction, n: u64) {
         let half = self.half(dir);
         if let (true, Part::Body { left, full }) = (half.sync, half.part)
             && let Some(left) = u64::from(left).checked_sub(n).and_then(|l| u32::try_from(l).ok())
@@ -532,7 +488,7 @@ impl Parser for Session {
             if let Some(txn) = self.login.take() {
                 cx.forget(txn);
             }
-            self.give_up(cx, Quality::PERFECT);
+            self.give_up(cx, if self.lost { Quality::GAP } else { Quality::PERFECT });
         }
     }
 

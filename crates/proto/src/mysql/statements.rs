@@ -7,13 +7,15 @@ use base::Reader;
 /// MariaDB: the statement prepared last.
 pub(super) const LAST: u32 = u32::MAX;
 /// Statements kept of a connection: clients close or reuse them, one that leaks them loses the oldest.
-const STATEMENTS: usize = 2048;
+const STATEMENTS: usize = 1024;
 /// Bytes of all their texts and values: they stay as long as the connection.
 const HEAP: usize = 1024 * 1024;
 /// Parameters sent ahead that are kept for an execution.
 const LONGS: usize = 64;
 /// Parameters tried when the statement was prepared before the probe came.
 const GUESSED: usize = 256;
+/// Bytes of a place and what it holds, texts and values aside.
+const SLOT: usize = size_of::<Slot>() + size_of::<Statement>();
 /// COM_STMT_EXECUTE up to the parameters: command, statement, flags, iterations.
 const EXECUTE: usize = 10;
 /// COM_STMT_EXECUTE tells the number of parameters (and attributes).
@@ -21,11 +23,8 @@ const COUNTED: u8 = 8;
 
 /// A prepared statement.
 #[derive(Debug, Default)]
-pub(super) struct Statement {
-    id: u32,
-    /// When it was used last, by the count of uses.
-    used: u64,
-    pub(super) text: Box<[u8]>,
+struct Statement {
+    text: Box<[u8]>,
     /// `None` when it was prepared unseen.
     params: Option<u16>,
     types: Vec<Type>,
@@ -41,19 +40,30 @@ impl Statement {
     }
 }
 
+/// A place for one. The list of them is searched and moved: it is kept small.
+#[derive(Debug)]
+struct Slot {
+    id: u32,
+    /// When it was used last, by the count of uses.
+    used: u64,
+    statement: Box<Statement>,
+}
+
 /// Those of one connection, in the order of their ids.
 #[derive(Debug, Default)]
 pub(super) struct Statements {
-    all: Vec<Statement>,
+    all: Vec<Slot>,
     heap: usize,
     uses: u64,
-    /// Prepared last.
+    /// Prepared last; none when that failed.
     last: Option<u32>,
+    /// Text of what was prepared last and failed.
+    failed: Box<[u8]>,
 }
 
 impl Statements {
     pub(super) fn held(&self) -> usize {
-        self.heap.saturating_add(self.all.capacity().saturating_mul(size_of::<Statement>()))
+        self.heap.saturating_add(self.failed.len()).saturating_add(self.all.capacity().saturating_mul(SLOT))
     }
 
     pub(super) fn clear(&mut self) {
@@ -70,14 +80,15 @@ impl Statements {
         let at = match self.place(id) {
             Ok(at) => at,
             Err(at) if make => {
-                self.all.insert(at, Statement { id, ..Statement::default() });
+                self.all.insert(at, Slot { id, used: 0, statement: Box::default() });
                 at
             }
             Err(_) => return None,
         };
         self.uses = self.uses.saturating_add(1);
-        let s = self.all.get_mut(at)?;
-        s.used = self.uses;
+        let slot = self.all.get_mut(at)?;
+        slot.used = self.uses;
+        let s = &mut *slot.statement;
         let before = s.heap();
         let got = f(s);
         self.heap = self.heap.saturating_sub(before).saturating_add(s.heap());
@@ -90,17 +101,22 @@ impl Statements {
 
     fn remove(&mut self, at: usize) {
         if at < self.all.len() {
-            let s = self.all.remove(at);
-            self.heap = self.heap.saturating_sub(s.heap());
+            let slot = self.all.remove(at);
+            self.heap = self.heap.saturating_sub(slot.statement.heap());
         }
     }
 
     /// A statement was prepared.
     pub(super) fn prepared(&mut self, id: u32, text: Box<[u8]>, params: u16) {
-        self.last = Some(id);
+        (self.last, self.failed) = (Some(id), Box::default());
         self.with(id, true, |s| {
-            *s = Statement { id, used: s.used, text, params: Some(params), ..Statement::default() };
+            *s = Statement { text, params: Some(params), ..Statement::default() };
         });
+    }
+
+    /// A statement could not be prepared: an execution of the last one is of this.
+    pub(super) fn failed(&mut self, text: Box<[u8]>) {
+        (self.last, self.failed) = (None, text);
     }
 
     /// A statement was closed.
@@ -142,7 +158,7 @@ impl Statements {
     /// Bytes in front of the values of an execution: to be kept beside the text.
     pub(super) fn overhead(&self, payload: &[u8]) -> usize {
         let id = Reader::new(payload.get(1..).unwrap_or_default()).le32("statement").unwrap_or(LAST);
-        let known = self.place(id).ok().and_then(|at| self.all.get(at)).and_then(|s| s.params);
+        let known = self.place(id).ok().and_then(|at| self.all.get(at)).and_then(|s| s.statement.params);
         usize::from(known.unwrap_or(0)).saturating_mul(3)
     }
 
@@ -172,13 +188,17 @@ impl Statements {
             None => {
                 let mut s = Statement::default();
                 let list = guess(&mut s, payload, attributes, cap);
-                if list.is_some() && !s.types.is_empty() {
+                if list.is_some() && !s.types.is_empty() && id != LAST {
                     self.with(id, true, |kept| (kept.params, kept.types) = (s.params, s.types));
                 }
                 list
             }
         };
-        let text = self.place(id).ok().and_then(|at| self.all.get(at)).map_or(&[][..], |s| &s.text);
+        let text = match self.place(id).ok().and_then(|at| self.all.get(at)) {
+            Some(s) => &s.statement.text,
+            None if id == LAST => &self.failed,
+            None => &[][..],
+        };
         (text, list)
     }
 }

@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 #![cfg_attr(test, allow(clippy::arithmetic_side_effects))]
 
+pub mod amqp;
 mod body;
 pub mod dns;
 #[doc(hidden)]

@@ -96,6 +96,9 @@ protocols! {
     /// Redis, RESP2 and RESP3.
     Redis = redis { name: "redis", nano: "redis", response: &f::redis::REDIS_RESPONSE, load: None,
         tcp: [6379, 6380, 7000, 7001], udp: [] }
+    /// AMQP 0-9-1.
+    Amqp = amqp { name: "amqp", nano: "amq", response: &f::mq::AMQ_RESPONSE, load: None,
+        tcp: [5672], udp: [] }
     /// MongoDB, its manual: Wire Protocol.
     Mongodb = mongodb { name: "mongodb", nano: "mongo", response: &f::mongo::MONGO_RESPONSE, load: None,
         tcp: [27017, 27018, 27019], udp: [] }

@@ -1,0 +1,277 @@
+//! Requests and their answers. Those of a channel are answered in order; a close names the one that failed.
+
+use super::confirm::Confirms;
+use super::content::Then;
+use super::talk::{SHORT, Said, Talk, fault, heap};
+use super::wire::Method;
+use crate::session::{Cx, Txn};
+use base::Direction;
+use record::{Quality, f};
+
+/// Most consumers of one connection whose queues are remembered; they are looked up for each delivery.
+const CONSUMERS: usize = 256;
+
+/// A request in wait for its answer.
+#[derive(Debug)]
+pub(super) struct Ask {
+    pub(super) channel: u16,
+    method: &'static Method,
+    pub(super) txn: Txn,
+    /// The server is asked to name the queue.
+    nameless: bool,
+    /// Its answer may have been lost.
+    pub(super) holed: bool,
+    heap: usize,
+}
+
+/// Who gets deliveries, and from which queue.
+#[derive(Debug)]
+pub(super) struct Consumer {
+    pub(super) channel: u16,
+    /// Empty until the server has named it.
+    pub(super) tag: Box<[u8]>,
+    pub(super) queue: Box<[u8]>,
+}
+
+impl Talk {
+    /// A request. `unless`: with this bit the server does not answer.
+    pub(super) fn ask(&mut self, cx: &mut Cx<'_>, s: &Said<'_>, unless: u8) {
+        let [a, b, c, _] = s.args.texts;
+        if s.method.class == 10 {
+            self.vhost = Some(a.into());
+        }
+        let mut txn = self.open(cx, s);
+        let mut nameless = false;
+        let exchange = |txn: &mut Txn, name| txn.text(&f::mq::EXCHANGE, name, SHORT);
+        let key = |txn: &mut Txn, key| txn.text(&f::mq::ROUTING_KEY, key, SHORT);
+        match (s.method.class, s.method.id) {
+            (40, 30 | 40) => {
+                exchange(&mut txn, b);
+                key(&mut txn, c);
+            }
+            (40, _) => exchange(&mut txn, a),
+            (50, 10) => {
+                nameless = a.is_empty();
+                if !nameless {
+                    txn.text(&f::mq::QUEUE, a, SHORT);
+                }
+                if let Some(ch) = self.channel(cx, s.channel) {
+                    ch.queue = a.into();
+                }
+            }
+            (50, 20 | 50) => {
+                exchange(&mut txn, b);
+                self.queue(cx, &mut txn, s.channel, a);
+                key(&mut txn, c);
+            }
+            (50, _) | (60, 70) => {
+                self.queue(cx, &mut txn, s.channel, a);
+            }
+            (60, 20) => {
+                let queue = self.queue(cx, &mut txn, s.channel, a);
+                self.consumer(s.channel, b, queue);
+            }
+            (60, 30) => {
+                if let Some(consumer) = self.remove_consumer(s.channel, a) {
+                    txn.text(&f::mq::QUEUE, &consumer.queue, SHORT);
+                }
+            }
+            (85, _) => {
+                if let Some(ch) = self.channel(cx, s.channel)
+                    && !matches!(ch.confirms, Confirms::Next(_))
+                {
+                    ch.confirms = Confirms::Next(1);
+                }
+            }
+            _ => {}
+        }
+        if s.args.bits & unless != 0 {
+            Talk::told(cx, txn, cx.mark_at(s.last));
+        } else {
+            self.wait(cx, s, txn, nameless);
+        }
+    }
+
+    /// Puts a request in wait.
+    pub(super) fn wait(&mut self, cx: &mut Cx<'_>, s: &Said<'_>, mut txn: Txn, nameless: bool) {
+        let full = self.asks.len() >= cx.limits.pipeline.max(1);
+        if let Some(ch) = self.channel(cx, s.channel) {
+            if std::mem::take(&mut ch.holed) {
+                txn.taint(Quality::GAP);
+            }
+            if full || ch.untracked > 0 {
+                ch.untracked = ch.untracked.saturating_add(1);
+                cx.anomaly("amqp-pipeline");
+                cx.give_up(txn);
+                return;
+            }
+        }
+        let heap = heap(&txn);
+        self.heap = self.heap.saturating_add(heap);
+        let (channel, method) = (s.channel, s.method);
+        self.asks.push_back(Ask { channel, method, txn, nameless, holed: false, heap });
+    }
+
+    /// Takes a request off the account.
+    pub(super) fn asked(&mut self, at: usize) -> Option<Ask> {
+        let ask = self.asks.remove(at)?;
+        self.heap = self.heap.saturating_sub(ask.heap);
+        Some(ask)
+    }
+
+    /// The request that a method of the server answers.
+    pub(super) fn find(&mut self, cx: &mut Cx<'_>, s: &Said<'_>) -> Option<Ask> {
+        let (class, id) = (s.method.class, s.method.answers());
+        let same = |a: &Ask| a.channel == s.channel && a.method.class == class && a.method.id == id;
+        let Some(at) = self.asks.iter().position(same) else {
+            match self.channel(cx, s.channel) {
+                Some(ch) if ch.untracked > 0 => ch.untracked = ch.untracked.saturating_sub(1),
+                _ => cx.anomaly("amqp-unpaired"),
+            }
+            return None;
+        };
+        // Is this the answer of the one before the gap, or was that one lost, and it is the next one's?
+        let doubtful = self.asks.get(at).is_some_and(|a| a.holed)
+            && self.asks.iter().skip(at).any(|a| same(a) && !a.holed);
+        let ask = self.asked(at)?;
+        if !doubtful {
+            return Some(ask);
+        }
+        cx.give_up(ask.txn);
+        while let Some(at) = self.asks.iter().position(same)
+            && let Some(mut ask) = self.asked(at)
+        {
+            ask.txn.taint(Quality::GAP);
+            cx.give_up(ask.txn);
+        }
+        None
+    }
+
+    /// An answer without content.
+    pub(super) fn answer(&mut self, cx: &mut Cx<'_>, s: &Said<'_>) {
+        let Some(Ask { mut txn, nameless, .. }) = self.find(cx, s) else { return };
+        txn.answering(cx.mark_at(0));
+        let [name, ..] = s.args.texts;
+        match (s.method.class, s.method.id) {
+            (50, 11) => {
+                if nameless {
+                    txn.text(&f::mq::QUEUE, name, SHORT);
+                }
+                if let Some(ch) = self.channel(cx, s.channel) {
+                    ch.queue = name.into();
+                }
+            }
+            (60, 21) => {
+                let mut own = self.consumers.iter_mut().filter(|c| c.channel == s.channel);
+                if let Some(consumer) = own.find(|c| c.tag.is_empty()) {
+                    consumer.tag = name.into();
+                }
+            }
+            _ => {}
+        }
+        txn.word(&f::mq::RET_CODE, "0");
+        cx.close(txn, cx.mark_at(s.last));
+    }
+
+    /// Puts in the queue that is meant: the one declared last where none is named.
+    pub(super) fn queue(&mut self, cx: &mut Cx<'_>, txn: &mut Txn, channel: u16, name: &[u8]) -> Box<[u8]> {
+        let queue = match self.channel(cx, channel) {
+            Some(ch) if name.is_empty() => ch.queue.clone(),
+            _ => name.into(),
+        };
+        if !queue.is_empty() {
+            txn.text(&f::mq::QUEUE, &queue, SHORT);
+        }
+        queue
+    }
+
+    pub(super) fn consumer(&mut self, channel: u16, tag: &[u8], queue: Box<[u8]>) {
+        if self.consumers.len() < CONSUMERS {
+            self.consumers.push(Consumer { channel, tag: tag.into(), queue });
+        }
+    }
+
+    pub(super) fn remove_consumer(&mut self, channel: u16, tag: &[u8]) -> Option<Consumer> {
+        let at = self.consumers.iter().position(|c| c.channel == channel && *c.tag == *tag)?;
+        Some(self.consumers.swap_remove(at))
+    }
+
+    /// The server has ended a consumer, for its queue is gone.
+    pub(super) fn canceled(&mut self, cx: &mut Cx<'_>, s: &Said<'_>) {
+        let mut txn = self.push(cx, s);
+        let [tag, ..] = s.args.texts;
+        if let Some(consumer) = self.remove_consumer(s.channel, tag) {
+            txn.text(&f::mq::QUEUE, &consumer.queue, SHORT);
+        }
+        cx.close(txn, cx.mark_at(s.last));
+    }
+
+    /// What a basic.get got.
+    pub(super) fn got(&mut self, cx: &mut Cx<'_>, s: &Said<'_>) {
+        let [exchange, key, ..] = s.args.texts;
+        let mut txn = match self.find(cx, s) {
+            Some(ask) => ask.txn,
+            // The request was not seen: the message is told all the same.
+            None => {
+                let Some(get) = Method::of(60, 70) else { return };
+                self.push(cx, &Said { method: get, ..*s })
+            }
+        };
+        txn.answering(cx.mark_at(0));
+        txn.text(&f::mq::EXCHANGE, exchange, SHORT);
+        txn.text(&f::mq::ROUTING_KEY, key, SHORT);
+        txn.word(&f::mq::RET_CODE, "0");
+        self.content(cx, s.dir, s.channel, txn, Then::Pushed);
+    }
+
+    /// One side closes a channel or the connection.
+    pub(super) fn close(&mut self, cx: &mut Cx<'_>, s: &Said<'_>) {
+        if s.dir == Direction::ToServer {
+            let mut txn = self.open(cx, s);
+            fault(&mut txn, &s.args);
+            self.wait(cx, s, txn, false);
+            return;
+        }
+        let end = cx.mark_at(s.last);
+        let connection = s.method.class == 10;
+        let [_, class, id] = s.args.shorts;
+        // It names the method at fault.
+        let at = self.asks.iter().position(|a| {
+            (connection || a.channel == s.channel) && a.method.class == class && a.method.id == id
+        });
+        let at_fault = match (at, &self.login) {
+            (Some(at), _) => self.asked(at).map(|a| a.txn),
+            (None, Some(_)) if connection => self.login.take(),
+            (None, _) if (class, id) == (60, 40) && !connection => self.refused_publish(s.channel),
+            (None, _) => None,
+        };
+        if let Some(mut txn) = at_fault {
+            txn.answering(cx.mark_at(0));
+            fault(&mut txn, &s.args);
+            cx.close(txn, end);
+        }
+        let mut txn = self.push(cx, s);
+        fault(&mut txn, &s.args);
+        cx.close(txn, end);
+        if connection {
+            self.drop_all(cx);
+        } else {
+            self.drop_channel(cx, s.channel);
+        }
+    }
+
+    /// The other side agrees.
+    pub(super) fn closed(&mut self, cx: &mut Cx<'_>, s: &Said<'_>) {
+        if s.dir == Direction::ToClient
+            && let Some(Ask { mut txn, .. }) = self.find(cx, s)
+        {
+            txn.answering(cx.mark_at(0));
+            cx.close(txn, cx.mark_at(s.last));
+        }
+        if s.method.class == 10 {
+            self.drop_all(cx);
+        } else {
+            self.drop_channel(cx, s.channel);
+        }
+    }
+}

@@ -1,0 +1,182 @@
+//! Publisher confirms: from confirm.select on the n-th publish of a channel has tag n, and the server's
+//! basic.ack or basic.nack names a tag, or all up to it.
+
+use super::talk::{Talk, heap};
+use crate::session::{Cx, Txn};
+use base::{SECOND, Timestamp};
+use record::{Quality, f};
+
+/// After a confirm and no publish for so long, nothing is under way and the tag is the last publish's.
+const SETTLED: u64 = 2 * SECOND;
+
+/// What is known of the tags of a channel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Confirms {
+    /// There are none.
+    Off,
+    /// Not known: the beginning or a publish was not seen. The tag confirmed last and when, if no
+    /// publish came since.
+    Unknown(Option<(u64, Timestamp)>),
+    /// The next publish has this tag.
+    Next(u64),
+}
+
+/// A publish that waits for its confirm.
+#[derive(Debug)]
+pub(super) struct Publish {
+    channel: u16,
+    tag: u64,
+    txn: Txn,
+    /// Its confirm may have been lost.
+    holed: bool,
+    heap: usize,
+}
+
+impl Confirms {
+    /// The tag of a publish that comes now, if there is one and it is known.
+    pub(super) fn next(&mut self, now: Timestamp) -> Option<u64> {
+        let tag = match *self {
+            Confirms::Off => return None,
+            Confirms::Next(tag) => tag,
+            Confirms::Unknown(Some((last, at))) if now.since(at) >= SETTLED => last.saturating_add(1),
+            Confirms::Unknown(_) => {
+                *self = Confirms::Unknown(None);
+                return None;
+            }
+        };
+        *self = Confirms::Next(tag.saturating_add(1));
+        Some(tag)
+    }
+}
+
+impl Talk {
+    /// A whole message waits.
+    pub(super) fn await_confirm(&mut self, cx: &mut Cx<'_>, channel: u16, tag: u64, txn: Txn) {
+        while self.publishes.len() >= cx.limits.pipeline.max(1)
+            && let Some(oldest) = self.publishes.pop_front()
+        {
+            cx.anomaly("amqp-pipeline");
+            self.unconfirmed(cx, oldest);
+        }
+        let heap = heap(&txn);
+        self.heap = self.heap.saturating_add(heap);
+        self.publishes.push_back(Publish { channel, tag, txn, holed: false, heap });
+    }
+
+    fn unconfirmed(&mut self, cx: &mut Cx<'_>, p: Publish) {
+        self.heap = self.heap.saturating_sub(p.heap);
+        cx.give_up(p.txn);
+    }
+
+    /// The server confirms a tag, or all up to it, or refuses.
+    pub(super) fn confirm(
+        &mut self,
+        cx: &mut Cx<'_>,
+        channel: u16,
+        tag: u64,
+        multiple: bool,
+        ok: bool,
+        last: usize,
+    ) {
+        let end = cx.mark_at(last);
+        let Some(ch) = self.channel(cx, channel) else { return };
+        match ch.confirms {
+            Confirms::Next(next) if tag < next => {}
+            Confirms::Next(_) => {
+                // It confirms what we do not know of: our numbers are wrong.
+                ch.confirms = Confirms::Unknown(None);
+                cx.anomaly("amqp-confirm");
+                self.doubt_publishes(channel);
+                self.drop_publishes(cx, channel);
+                return;
+            }
+            Confirms::Off | Confirms::Unknown(_) => {
+                ch.confirms = Confirms::Unknown(Some((tag, end.time)));
+                return;
+            }
+        }
+        let mut answer = |talk: &mut Talk, p: Publish| {
+            talk.heap = talk.heap.saturating_sub(p.heap);
+            let mut txn = p.txn;
+            txn.answering(end);
+            txn.word(&f::mq::RET_CODE, if ok { "0" } else { "nack" });
+            cx.close(txn, end);
+        };
+        if !multiple {
+            let Some(at) = self.publishes.iter().position(|p| p.tag == tag && p.channel == channel) else {
+                return;
+            };
+            let Some(p) = self.publishes.remove(at) else { return };
+            let sure = !p.holed;
+            answer(self, p);
+            // The confirm of an older one does not come any more.
+            while sure
+                && self.publishes.front().is_some_and(|p| p.holed && p.channel == channel && p.tag < tag)
+            {
+                let Some(p) = self.publishes.pop_front() else { return };
+                self.unconfirmed(cx, p);
+            }
+            return;
+        }
+        // 0 means all so far.
+        let upto = if tag == 0 { u64::MAX } else { tag };
+        while self.publishes.front().is_some_and(|p| p.channel == channel && p.tag <= upto) {
+            let Some(p) = self.publishes.pop_front() else { return };
+            answer(self, p);
+        }
+        // Others stand between them only when channels publish by turns.
+        if self.publishes.iter().any(|p| p.channel == channel && p.tag <= upto) {
+            for p in std::mem::take(&mut self.publishes) {
+                if p.channel == channel && p.tag <= upto {
+                    answer(self, p);
+                } else {
+                    self.publishes.push_back(p);
+                }
+            }
+        }
+    }
+
+    /// The server closes the channel for the sake of a publish: if only one waits, it is that one.
+    pub(super) fn refused_publish(&mut self, channel: u16) -> Option<Txn> {
+        let mut waiting = self.publishes.iter().enumerate().filter(|(_, p)| p.channel == channel);
+        let (Some((at, _)), None) = (waiting.next(), waiting.next()) else { return None };
+        let p = self.publishes.remove(at)?;
+        self.heap = self.heap.saturating_sub(p.heap);
+        Some(p.txn)
+    }
+
+    /// Confirms of all channels may have been lost.
+    pub(super) fn doubt_confirms(&mut self) {
+        for p in &mut self.publishes {
+            p.holed = true;
+            p.txn.taint(Quality::GAP);
+        }
+    }
+
+    fn doubt_publishes(&mut self, channel: u16) {
+        for p in self.publishes.iter_mut().filter(|p| p.channel == channel) {
+            p.txn.taint(Quality::GAP);
+        }
+    }
+
+    /// No confirm will come on this channel.
+    pub(super) fn drop_publishes(&mut self, cx: &mut Cx<'_>, channel: u16) {
+        if self.publishes.iter().all(|p| p.channel != channel) {
+            return;
+        }
+        for p in std::mem::take(&mut self.publishes) {
+            if p.channel == channel {
+                self.unconfirmed(cx, p);
+            } else {
+                self.publishes.push_back(p);
+            }
+        }
+    }
+
+    /// No confirm will come at all.
+    pub(super) fn drop_all_publishes(&mut self, cx: &mut Cx<'_>) {
+        for p in std::mem::take(&mut self.publishes) {
+            self.unconfirmed(cx, p);
+        }
+    }
+}

@@ -25,6 +25,7 @@
 //!   begins an answer. After a gap inside a packet nothing is lost but its bytes; after another the server's next answer
 //!   is looked for where only one command waits for one, or else when the client, which has heard more than we, goes on.
 //! * The switch to TLS and a replica's stream of changes are counted (`mysql-tls`, `mysql-replication`) and not followed.
+//! * A header of the PROXY protocol before the login is passed over.
 //! * Left out: the X protocol (another one, port 33060), values of query attributes, contents of rows.
 
 mod ask;

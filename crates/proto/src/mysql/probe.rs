@@ -53,8 +53,15 @@ fn packed_answer(len: usize, payload: &[u8]) -> bool {
     }
 }
 
+/// What a proxy can put before the client's bytes (PROXY protocol, versions 1 and 2).
+const PROXY: [&[u8]; 2] = [b"PROXY ", b"\r\n\r\n\0\r\nQUIT\n"];
+
 /// What a client sends.
 pub(super) fn client(head: &[u8]) -> Verdict {
+    if PROXY.iter().any(|p| head.starts_with(p)) {
+        // The server's greeting will tell.
+        return Verdict::More;
+    }
     match header(head) {
         None => Verdict::More,
         Some((_, 0)) => match command(head) {

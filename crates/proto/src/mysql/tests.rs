@@ -289,6 +289,20 @@ fn failed_logins_are_told() {
 }
 
 #[test]
+fn a_proxy_says_whom_it_speaks_for() {
+    let line = b"PROXY TCP4 192.0.2.1 192.0.2.2 40000 3306\r\n";
+    assert_eq!(probe(Transport::Tcp, C, line), Verdict::More, "the server tells");
+    let mut h = new();
+    h.feed(C, line);
+    for (d, b) in logged_in(0) {
+        h.feed(d, &b);
+    }
+    h.feed(C, &query("do 1"));
+    h.feed(S, &p(1, OK));
+    assert_eq!((short(h.rows()), h.rows()[0].get("USER")), (vec!["do 1|0|0|".to_owned()], "ann"));
+}
+
+#[test]
 fn the_switch_to_tls_is_told_and_no_record() {
     let mut ask = 0x0000_8a09u32.to_le_bytes().to_vec();
     ask.extend([0, 0, 0, 1, 255]);

@@ -91,8 +91,8 @@ protocols! {
     Mysql = mysql { name: "mysql", nano: "mysql", response: &f::sql::SQL_RESPONSE, load: Some(&f::sql::SQL_LOAD),
         tcp: [3306, 3307], udp: [] }
     /// PostgreSQL 3.x, its manual: Frontend/Backend Protocol.
-    Postgresql = postgresql { name: "postgresql", nano: "pgsql", response: &f::sql::SQL_RESPONSE, load: Some(&f::sql::SQL_LOAD),
-        tcp: [5432, 5433, 6432, 26257], udp: [] }
+    Postgresql = postgresql { name: "postgresql", nano: "pgsql", response: &f::sql::SQL_RESPONSE,
+        load: Some(&f::sql::SQL_LOAD), tcp: [5432, 5433, 6432, 26257], udp: [] }
     /// Redis, RESP2 and RESP3.
     Redis = redis { name: "redis", nano: "redis", response: &f::redis::REDIS_RESPONSE, load: None,
         tcp: [6379, 6380, 7000, 7001], udp: [] }
@@ -102,6 +102,9 @@ protocols! {
     /// MongoDB, its manual: Wire Protocol.
     Mongodb = mongodb { name: "mongodb", nano: "mongo", response: &f::mongo::MONGO_RESPONSE, load: None,
         tcp: [27017, 27018, 27019], udp: [] }
+    /// Microsoft SQL Server, MS-TDS.
+    Tds = tds { name: "sqlserver", nano: "sqlserver", response: &f::sql::SQL_RESPONSE, load: Some(&f::sql::SQL_LOAD),
+        tcp: [1433], udp: [] }
 }
 
 impl std::fmt::Debug for AnySession {

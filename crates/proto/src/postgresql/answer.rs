@@ -264,7 +264,8 @@ impl Session {
             }
             before = self.queue.seq();
         }
-        (self.rows, self.data_rows, self.failed) = (0, 0, false);
+        (self.rows, self.data_rows) = (0, 0);
+        (self.failed, self.partial) = (false, false);
         if status == b'I' {
             self.names.drop_portals(before, &mut self.told);
         }
@@ -274,7 +275,10 @@ impl Session {
     pub(super) fn finish_front(&mut self, cx: &mut Cx<'_>, last: Mark) {
         let Some(Item { txn: Some(mut txn), .. }) = self.queue.pop() else { return };
         txn.answering(last);
-        txn.num(&f::ROWS, std::mem::take(&mut self.rows));
+        let rows = std::mem::take(&mut self.rows);
+        if !self.partial {
+            txn.num(&f::ROWS, rows);
+        }
         if !std::mem::take(&mut self.failed) {
             succeed(&mut txn);
         }

@@ -52,6 +52,8 @@ pub struct Session {
     pub(super) rows: u64,
     pub(super) data_rows: u64,
     pub(super) failed: bool,
+    /// The answer's beginning may be lost: its rows cannot be counted.
+    pub(super) partial: bool,
     /// An Execute that is complete; an error at Sync is its too.
     pub(super) complete: Option<Answered>,
     /// Parses to be told: never executed.
@@ -85,6 +87,7 @@ impl Session {
             rows: 0,
             data_rows: 0,
             failed: false,
+            partial: false,
             complete: None,
             told: Vec::new(),
             spoken: false,
@@ -257,45 +260,50 @@ impl Session {
         Progress::Consumed(n)
     }
 
-    /// Looks for the next message.
+    /// Looks for the next message: the first offset where some follow one another. What is found does
+    /// not depend on how the bytes were cut.
     fn search(&mut self, cx: &mut Cx<'_>, dir: Direction, bytes: &[u8]) -> Progress {
-        const READY: &[u8] = b"Z\0\0\0\x05";
-        const SYNC: &[u8] = b"S\0\0\0\x04";
-        if bytes.len() <= HEADER {
-            return Progress::Need(HEADER.saturating_add(1));
-        }
-        // Messages begin with packets more often than not.
-        if messages(dir, bytes) == Verdict::Yes {
-            *self.stage(dir) = Stage::Message;
-            if dir == Direction::ToClient {
-                let at = cx.mark_at(0).time;
-                self.queue.realign(cx, at);
-            }
-            return self.message(cx, dir, bytes);
-        }
-        let (form, more) = match dir {
-            Direction::ToServer => (SYNC, 0),
-            Direction::ToClient => (READY, 1),
+        /// So many bytes decide: this bounds what is looked at again with each packet.
+        const WINDOW: usize = 512;
+        /// Longer messages are not waited for: text read as a length gives such.
+        const LONG: usize = 1 << 20;
+        let short = |rest: &[u8]| match Head::read(dir, rest) {
+            Ok(h) if matches!(h.kind, b'Q' | b'P' | b'B' | b'T' | b't' | b'E' | b'N') => h.len < LONG,
+            Ok(h) => h.len < WINDOW,
+            Err(more) => more.is_some(),
         };
-        let found = bytes.windows(form.len().saturating_add(more)).position(|w| {
-            w.starts_with(form) && w.get(form.len()).is_none_or(|b| matches!(b, b'I' | b'T' | b'E'))
-        });
-        let end = found.map(|at| at.saturating_add(form.len()).saturating_add(more));
-        let next = end.and_then(|n| bytes.get(n..)).unwrap_or_default();
-        match end {
-            Some(end) if !matches!(Head::read(dir, next), Err(None)) || next.is_empty() => {
-                *self.stage(dir) = Stage::Message;
-                if dir == Direction::ToClient {
-                    let at = cx.mark_at(end.saturating_sub(1)).time;
-                    self.queue.ready(at);
-                    self.queue.realign_behind(cx, at);
+        let mut at = 0usize;
+        while let Some(rest) = bytes.get(at..).filter(|r| !r.is_empty()) {
+            let window = rest.get(..WINDOW);
+            let verdict = if short(rest) { messages(dir, window.unwrap_or(rest)) } else { Verdict::No };
+            match verdict {
+                Verdict::Yes => break,
+                Verdict::More if window.is_none() && at == 0 => {
+                    return Progress::Need(bytes.len().saturating_add(1));
                 }
-                Progress::Consumed(end)
+                Verdict::More if window.is_none() => return Progress::Consumed(at),
+                Verdict::More | Verdict::No => at = at.saturating_add(1),
             }
-            Some(end) => Progress::Consumed(end),
-            // The form may begin in the last bytes.
-            None => Progress::Consumed(bytes.len().saturating_sub(HEADER)),
         }
+        if at > 0 {
+            return Progress::Consumed(at);
+        }
+        *self.stage(dir) = Stage::Message;
+        let first = cx.mark_at(0).time;
+        match (dir, bytes.first()) {
+            (Direction::ToServer, _) => {}
+            (Direction::ToClient, Some(b'Z')) => {
+                let end = cx.mark_at(HEADER).time;
+                self.queue.ready(end);
+                self.queue.realign_behind(cx, end);
+                return Progress::Consumed(HEADER.saturating_add(1));
+            }
+            (Direction::ToClient, _) => {
+                self.queue.realign(cx, first);
+                self.partial = true;
+            }
+        }
+        self.message(cx, dir, bytes)
     }
 
     /// Bytes of a direction are missing.
@@ -314,7 +322,8 @@ impl Session {
                 self.names.doubt(&mut self.told);
             }
             Direction::ToClient => {
-                (self.rows, self.data_rows, self.failed) = (0, 0, false);
+                (self.rows, self.data_rows) = (0, 0);
+                (self.failed, self.partial) = (false, false);
                 self.queue.lost_answers(cx);
             }
         }

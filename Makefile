@@ -26,7 +26,7 @@ bench: build ## figures of bench/README.md
 	@scripts/bench
 
 docs: ## generated pages: docs/records.md and the example configuration
-	UPDATE=1 $(CARGO) test --quiet -p record -p mfnano
+	UPDATE=1 $(CARGO) test --quiet -p record -p mfnano --lib
 
 clean: ## what was built
 	$(CARGO) clean

@@ -216,8 +216,8 @@ $R nft 'add rule ip loss f tcp dport 80 tcp flags & (syn|fin|rst|psh|ack) == psh
 $C curl -sS -o /dev/null $U/index.html -o /dev/null $U/data.json
 $R nft delete table ip loss
 DO
-record lost-answer "The router loses the last segments of a long answer on their way: nginx sends them again, out of order for the
-client. One record with the whole answer." <<'DO'
+record lost-answer "The router loses the first long segment of an answer on its way: nginx sends it again, behind all the others. One
+record with the whole answer; the segment that comes late is a retransmission, as the duplicate ACKs before it show." <<'DO'
 $R nft add table ip loss
 $R nft 'add chain ip loss f { type filter hook forward priority 0; }'
 $R nft 'add rule ip loss f tcp sport 80 ip length > 1000 limit rate 1/hour burst 1 packets drop'

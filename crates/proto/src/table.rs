@@ -102,9 +102,6 @@ protocols! {
     /// MongoDB, its manual: Wire Protocol.
     Mongodb = mongodb { name: "mongodb", nano: "mongo", response: &f::mongo::MONGO_RESPONSE, load: None,
         tcp: [27017, 27018, 27019], udp: [] }
-    /// Microsoft SQL Server, MS-TDS.
-    Tds = tds { name: "sqlserver", nano: "sqlserver", response: &f::sql::SQL_RESPONSE, load: Some(&f::sql::SQL_LOAD),
-        tcp: [1433], udp: [] }
 }
 
 impl std::fmt::Debug for AnySession {

@@ -33,6 +33,7 @@ mod client;
 mod pack;
 mod params;
 mod probe;
+mod seek;
 mod server;
 mod session;
 mod statements;

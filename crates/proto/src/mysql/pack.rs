@@ -2,6 +2,7 @@
 //! unpacked) and zlib or zstd, or bytes as they are when the third is 0. What they hold are
 //! packets of the plain protocol, cut anywhere.
 
+use super::seek::{Sought, sought};
 use super::session::{Place, Session};
 use super::wire::{com, header};
 use crate::body::Coding;
@@ -102,13 +103,12 @@ impl Unpack {
     /// Do these bytes begin with a packet? The first of a command or of an answer is looked for.
     fn search(&self, dir: Direction, bytes: &[u8]) -> Option<bool> {
         let (len, seq) = header(bytes)?;
+        if seq != u8::from(dir == Direction::ToClient) {
+            return Some(false);
+        }
         let (size, _) = header(bytes.get(4..)?)?;
         let [.., last] = bytes.first_chunk::<{ HEADER + 5 }>()?;
         let body = bytes.get(HEADER..)?;
-        let first = match dir {
-            Direction::ToServer => seq == 0,
-            Direction::ToClient => seq == 1,
-        };
         let fits = match size {
             0 => {
                 let (inner, inner_seq) = header(body)?;
@@ -118,7 +118,7 @@ impl Unpack {
             }
             _ => size >= len && (matches!(body, [0x78, ..]) || body.starts_with(&ZSTD)),
         };
-        Some(first && fits)
+        Some(fits)
     }
 
     /// Takes the next piece off; gives the bytes used. `most` bytes are unpacked of a packet, and
@@ -287,13 +287,12 @@ impl Session {
                 break;
             }
             if !u.sync {
-                // A segment that may begin with a packet, or else is passed over.
-                match u.search(dir, rest) {
-                    None => break,
-                    Some(true) => u.sync = true,
-                    Some(false) => {
-                        at = bytes.len();
-                        break;
+                match sought(cx, at, rest, |b| u.search(dir, b)) {
+                    Sought::Here => u.sync = true,
+                    Sought::More => break,
+                    Sought::Behind(n) => {
+                        at = at.saturating_add(n.unwrap_or(rest.len()));
+                        continue;
                     }
                 }
             }

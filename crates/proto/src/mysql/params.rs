@@ -134,9 +134,19 @@ fn value(r: &mut Reader<'_>, [kind, flags]: Type, out: &mut List) -> Result<(), 
         0x06 => out.push(b"NULL"),
         0x07 | 0x0a | 0x0c | 0x0e | 0x11 | 0x12 => moment(r, matches!(kind, 0x0a | 0x0e), out)?,
         0x0b | 0x13 => span(r, out)?,
-        0x00 | 0xf6 => out.decimal(string(r)?),
-        0x10 | 0xf2 | 0xf9..=0xfc | 0xff => out.blob(string(r)?),
-        _ => out.characters(string(r)?),
+        _ => {
+            // Of a packet that is cut the beginning of the value is there.
+            let n = usize::try_from(number(r)?).unwrap_or(usize::MAX);
+            let bytes = r.take_up_to(n);
+            match kind {
+                0x00 | 0xf6 => out.decimal(bytes),
+                0x10 | 0xf2 | 0xf9..=0xfc | 0xff => out.blob(bytes),
+                _ => out.characters(bytes),
+            }
+            if bytes.len() < n {
+                return Err(Short("string"));
+            }
+        }
     }
     Ok(())
 }

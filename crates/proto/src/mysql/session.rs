@@ -3,6 +3,7 @@
 use super::ask::Ask;
 use super::pack::Unpack;
 use super::probe;
+use super::seek::{Sought, sought, sought_at};
 use super::statements::Statements;
 use super::wire::{FULL, HEADER, cap, header};
 use crate::session::{Cx, Parser, Progress, Transport, Txn, Verdict};
@@ -152,6 +153,9 @@ pub struct Session {
     pub(super) over: bool,
 }
 
+/// Bytes enough to tell a command from other bytes.
+const ENOUGH: usize = 24;
+
 /// Pieces without a packet before a guess is taken back.
 const MISSES: u8 = 16;
 
@@ -225,10 +229,7 @@ impl Session {
 
     /// Looks for the beginning of a packet in bytes that may begin with one. `None`: more is needed.
     fn search(&self, dir: Direction, bytes: &[u8]) -> Option<bool> {
-        let Some((len, seq)) = header(bytes) else {
-            // Segments with less than a header hold the tail of something.
-            return (self.phase == Phase::Command).then_some(false);
-        };
+        let (len, seq) = header(bytes)?;
         let likely = match dir {
             Direction::ToServer => match self.phase {
                 Phase::Start | Phase::Greeted if seq == 1 => probe::login(bytes) != Verdict::No,
@@ -246,8 +247,6 @@ impl Session {
                 }
             },
         };
-        /// Enough to tell a command from other bytes.
-        const ENOUGH: usize = 24;
         let whole = HEADER.saturating_add(len as usize);
         if likely && bytes.len() < whole.min(ENOUGH) { None } else { Some(likely) }
     }
@@ -336,7 +335,9 @@ impl Session {
             // The usual case: nothing was held.
             half.part = Part::Header;
             if half.want > 0 {
-                self.packet(cx, dir, Packet { bytes: piece, total: piece.len() as u64 });
+                // No more than would have been kept: records do not depend on how it came.
+                let wanted = piece.get(..half.want).unwrap_or(piece);
+                self.packet(cx, dir, Packet { bytes: wanted, total: piece.len() as u64 });
             }
             return;
         }
@@ -383,22 +384,28 @@ impl Session {
             self.spoke = true;
         }
         if !self.half(dir).sync {
-            match self.search(dir, bytes) {
-                None => {
-                    let len = header(bytes).map_or(HEADER, |(len, _)| (len as usize).saturating_add(HEADER));
-                    return Err(len.clamp(bytes.len().saturating_add(1), 64));
-                }
-                Some(true) => {
+            // A packet that comes behind a loss begins with a segment.
+            let found = match place {
+                Place::Plain => sought(cx, 0, bytes, |b| self.search(dir, b)),
+                Place::Packed(_) => sought_at(0, self.search(dir, bytes)),
+            };
+            match found {
+                Sought::Here => {
                     self.half(dir).sync = true;
                     if dir == Direction::ToClient {
                         self.found(cx);
                     }
                 }
-                Some(false) => {
-                    let last = cx.mark_at(place.offset(bytes.len().saturating_sub(1)));
+                Sought::More => {
+                    let len = header(bytes).map_or(HEADER, |(len, _)| (len as usize).saturating_add(HEADER));
+                    return Err(len.min(ENOUGH).max(bytes.len().saturating_add(1)));
+                }
+                Sought::Behind(n) => {
+                    let n = n.unwrap_or(bytes.len());
+                    let last = cx.mark_at(place.offset(n.saturating_sub(1)));
                     self.half(dir).last = last;
                     self.misses = self.misses.saturating_add(1);
-                    return Ok(bytes.len());
+                    return Ok(n);
                 }
             }
         }

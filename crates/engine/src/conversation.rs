@@ -24,6 +24,7 @@ pub(crate) enum Talk {
 
 impl Talk {
     /// What was recognised, if anything.
+    /// What it speaks, or spoke last.
     pub(crate) fn app(&self) -> Option<ProtoId> {
         match self {
             Talk::Silent | Talk::Unknown(_) => None,
@@ -72,7 +73,7 @@ pub(crate) fn open(
     match talk.recognise(core, facts, only(dir, bytes), turnable) {
         Identity::Is { id, turned: false } => {
             core.learn(facts.server, id);
-            talk.begin(core, id);
+            talk.begin(id);
         }
         Identity::Unknown if transport == Transport::Udp => {
             let tried = tried.saturating_add(1);
@@ -112,6 +113,8 @@ pub(crate) struct Conversation {
     searches: u8,
     /// A guess that was taken back.
     except: Option<ProtoId>,
+    /// What was recognised last, also when its parser was parted with.
+    known: Option<ProtoId>,
     /// The beginning of the stream was not seen.
     midstream: bool,
     /// A finished transaction that waits for the ACK of its answer, to tell the network delay.
@@ -181,6 +184,7 @@ impl Conversation {
             finished: 0,
             searches: 0,
             except: None,
+            known: None,
             midstream,
             held: None,
             accounted: 0,
@@ -189,10 +193,7 @@ impl Conversation {
     }
 
     pub(crate) fn app(&self) -> Option<ProtoId> {
-        match &self.speaker {
-            Speaker::Found(s) => Some(s.id()),
-            Speaker::Sought => None,
-        }
+        self.known
     }
 
     pub(crate) fn transport(&self) -> Transport {
@@ -404,7 +405,6 @@ impl Conversation {
     /// Lets the parser report what is pending, and parts with it.
     fn end_session(&mut self, core: &mut Core, facts: &Facts, mark: &Mark) {
         if let Speaker::Found(mut session) = std::mem::replace(&mut self.speaker, Speaker::Sought) {
-            core.last_app = Some(session.id());
             for dir in Direction::BOTH {
                 if self.ended.get(dir.index()) == Some(&false) {
                     let mut cx = core.context(facts, mark, &[], 0, &mut self.sessions);
@@ -432,6 +432,7 @@ impl Conversation {
         }
         core.account.streams.count("guess-taken-back");
         self.speaker = Speaker::Sought;
+        self.known = None;
         self.search_again(core, facts, id)
     }
 
@@ -458,12 +459,12 @@ impl Conversation {
                 if turned {
                     self.buffers.reverse();
                     self.ended.reverse();
-                    self.begin(core, id);
+                    self.begin(id);
                     // The flow turns first; the buffered bytes are given on the next call.
                     return Wish::Turn;
                 }
                 core.learn(facts.server, id);
-                self.begin(core, id);
+                self.begin(id);
                 self.replay(core, facts)
             }
             Identity::More if !full => Wish::Go,
@@ -484,9 +485,9 @@ impl Conversation {
         Wish::Close
     }
 
-    fn begin(&mut self, core: &mut Core, id: ProtoId) {
+    fn begin(&mut self, id: ProtoId) {
         self.speaker = Speaker::Found(AnySession::new(id, self.transport));
-        core.last_app = Some(id);
+        self.known = Some(id);
     }
 
     /// Gives the parser what came while it was sought, packet by packet in the order of arrival.
@@ -541,7 +542,7 @@ impl Conversation {
         let found = self.recognise(core, facts, only(dir, bytes), true);
         match found {
             Identity::Is { id, turned } => {
-                self.begin(core, id);
+                self.begin(id);
                 if turned {
                     self.buffer(dir.flip()).push(bytes, mark);
                     return Wish::Turn;

@@ -27,8 +27,6 @@ pub(crate) struct Core {
     /// Transactions that the parser finished in its last call.
     pub(crate) done: Vec<Finished>,
     pub(crate) anomalies: Vec<Anomaly>,
-    /// The protocol of the parser that spoke last, also when it was parted with.
-    pub(crate) last_app: Option<ProtoId>,
     /// Bytes held by all conversations.
     pub(crate) held: usize,
     pub(crate) cards: FastMap<u32, Card>,
@@ -53,7 +51,6 @@ impl Core {
             pool: Pool::default(),
             done: Vec::new(),
             anomalies: Vec::new(),
-            last_app: None,
             held: 0,
             cards: FastMap::with_hasher(seed),
             servers: FastMap::with_hasher(seed),
@@ -107,7 +104,7 @@ impl Core {
         mut t: Finished,
         now: &Mark,
     ) {
-        let Some(id) = talk.app().or(self.last_app) else { return };
+        let Some(id) = talk.app() else { return };
         self.account.session(id as usize);
         if t.answering.is_none() {
             self.account.unpaired = self.account.unpaired.saturating_add(1);
@@ -175,7 +172,7 @@ impl Tap<'_> {
 
     /// Holds or tells what was finished, keeps the budget, closes what wants to be closed.
     fn settle(&mut self, flow: &mut Flow<Talk>, mut talk: Box<Conversation>, mark: &Mark, mut wish: Wish) {
-        let app = talk.app().or(self.core.last_app);
+        let app = talk.app();
         if !self.core.anomalies.is_empty() {
             for a in self.core.anomalies.drain(..) {
                 self.core.account.anomalies.count(a);

@@ -214,7 +214,11 @@ impl Talk {
             // The request was not seen: the message is told all the same.
             None => {
                 let Some(get) = Method::of(60, 70) else { return };
-                self.push(cx, &Said { method: get, ..*s })
+                let mut txn = self.push(cx, &Said { method: get, ..*s });
+                if exchange.is_empty() {
+                    txn.text(&f::mq::QUEUE, key, SHORT);
+                }
+                txn
             }
         };
         txn.answering(cx.mark_at(0));

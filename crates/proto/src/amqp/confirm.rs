@@ -90,9 +90,13 @@ impl Talk {
                 self.drop_publishes(cx, channel);
                 return;
             }
-            Confirms::Off | Confirms::Unknown(_) => {
-                ch.confirms = Confirms::Unknown(Some((tag, end.time)));
-                return;
+            // What waits from before has its number still.
+            Confirms::Off | Confirms::Unknown(None) => {
+                ch.confirms = Confirms::Unknown((tag > 0).then_some((tag, end.time)));
+            }
+            // They need not come in order.
+            Confirms::Unknown(Some((before, _))) => {
+                ch.confirms = Confirms::Unknown(Some((tag.max(before), end.time)));
             }
         }
         let mut answer = |talk: &mut Talk, p: Publish| {

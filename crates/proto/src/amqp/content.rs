@@ -172,13 +172,9 @@ impl Talk {
 
     /// The message under way on this channel, if any, does not become whole.
     pub(super) fn cut(&mut self, cx: &mut Cx<'_>, dir: Direction, channel: u16) {
-        if let Some(at) = self.content_at(dir, channel) {
-            self.cut_at(cx, at);
-        }
-    }
-
-    fn cut_at(&mut self, cx: &mut Cx<'_>, at: usize) {
-        if let Some((_, mut txn, _)) = self.take(cx, at) {
+        if let Some(at) = self.content_at(dir, channel)
+            && let Some((_, mut txn, _)) = self.take(cx, at)
+        {
             txn.taint(Quality::GAP);
             cx.give_up(txn);
         }
@@ -186,8 +182,21 @@ impl Talk {
 
     /// None of the messages under way in this direction becomes whole.
     pub(super) fn cut_all(&mut self, cx: &mut Cx<'_>, dir: Direction) {
+        while let Some(content) = self.contents.iter().find(|c| c.dir == dir) {
+            self.cut(cx, dir, content.channel);
+        }
+    }
+
+    /// The rest of the messages under way in this direction was not seen.
+    pub(super) fn hole_all(&mut self, cx: &mut Cx<'_>, dir: Direction) {
         while let Some(at) = self.contents.iter().position(|c| c.dir == dir) {
-            self.cut_at(cx, at);
+            let Some((channel, mut txn, then)) = self.take(cx, at) else { return };
+            txn.taint(Quality::GAP);
+            match then {
+                Then::Pushed => cx.give_up(txn),
+                Then::Told => Talk::told(cx, txn, cx.now),
+                Then::Confirmed(tag) => self.await_confirm(cx, channel, tag, txn),
+            }
         }
     }
 }

@@ -250,7 +250,7 @@ impl Talk {
 
     /// Bytes of this direction were lost, and with them the boundaries of frames.
     pub(super) fn lost(&mut self, cx: &mut Cx<'_>, dir: Direction) {
-        self.cut_all(cx, dir);
+        self.hole_all(cx, dir);
         match dir {
             Direction::ToServer => {
                 for ch in &mut self.channels {

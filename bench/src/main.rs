@@ -6,6 +6,10 @@
 
 mod workload;
 
+/// The allocator of the program that is measured.
+#[global_allocator]
+static MEMORY: probe::memory::Cached = probe::memory::Cached;
+
 use base::{Frame, LinkType, SECOND};
 use engine::{Config, Engine};
 use record::{Format, Identity, Record, Writer, Zone};

@@ -14,6 +14,7 @@ pub mod config;
 pub mod help;
 pub mod host;
 pub mod identity;
+pub mod memory;
 pub mod plan;
 pub mod read;
 pub mod run;

@@ -1,7 +1,7 @@
 //! The server's bytes: values of RESP2 and RESP3, written as text while they pass.
 
 use super::command::{Secret, Verb, is_secret};
-use super::pairs::{Class, Pairs};
+use super::pairs::{Class, Pairs, is_quote};
 use super::wire::{Count, First, Head, Word, first, head};
 use crate::session::{Cx, Progress};
 use record::Quality;
@@ -431,7 +431,7 @@ impl Answers {
         match self.secret {
             Secret::Config => self.word.push(text),
             Secret::Quoted if self.is_error && !self.mask => {
-                if let Some(quote) = text.iter().position(|b| matches!(b, b'\'' | b'"' | b'`')) {
+                if let Some(quote) = text.iter().position(|b| is_quote(*b)) {
                     text = text.get(..quote).unwrap_or_default();
                     self.put(pairs, text);
                     self.put(pairs, b"***");

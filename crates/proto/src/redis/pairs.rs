@@ -91,6 +91,8 @@ pub(super) struct Pairs {
     into: Into,
     room: usize,
     doubt: Option<Box<Doubt>>,
+    /// Answers to come to commands that were given up before all that are pending.
+    owed: u64,
     /// Heap bytes of the records of pending commands.
     held: usize,
     off: bool,
@@ -132,7 +134,7 @@ impl Pairs {
             self.pipelines |= !d.lost_answers && self.pending.len() > d.count;
             return false;
         }
-        let all = d.certain == 0 && (d.lost_answers || d.count >= self.pending.len());
+        let all = d.certain == 0 && self.owed == 0 && (d.lost_answers || d.count >= self.pending.len());
         if !all || !whole {
             self.slides = true;
             d.rounds = 0;
@@ -184,7 +186,15 @@ impl Pairs {
                     } else {
                         r.append(b" ");
                     }
-                    r.append(if p.secret == Secret::None { &a.text } else { b"***" });
+                    let quote = a.text.iter().position(|b| is_quote(*b));
+                    match (p.secret, quote) {
+                        (Secret::None, _) | (Secret::Quoted, None) => r.append(&a.text),
+                        (Secret::Quoted, Some(at)) => {
+                            r.append(a.text.get(..at).unwrap_or_default());
+                            r.append(b"***");
+                        }
+                        (Secret::Config | Secret::Whole, _) => r.append(b"***"),
+                    }
                 }
                 if n.saturating_add(1) == p.due {
                     close(cx, p, a.is_error, a.end);
@@ -232,13 +242,15 @@ impl Pairs {
         while self.pending.len() >= most.max(1) {
             let Some(oldest) = self.pop() else { break };
             cx.anomaly("pipeline-full");
-            cx.give_up(oldest.txn);
             if let Some(d) = &mut self.doubt {
-                d.certain = d.certain.saturating_sub(1);
+                if d.certain > 0 {
+                    d.certain = d.certain.saturating_sub(1);
+                    self.owed = self.owed.saturating_add(oldest.due);
+                }
             } else {
-                // Its answer will come all the same.
-                self.begin_doubt(false);
+                self.owed = self.owed.saturating_add(oldest.due);
             }
+            cx.give_up(oldest.txn);
         }
         let heap = txn.record.as_ref().map_or(0, |r| r.heap());
         self.held = self.held.saturating_add(heap);
@@ -301,6 +313,10 @@ impl Pairs {
     /// An answer begins.
     pub(super) fn answer(&mut self, cx: &mut Cx<'_>, first: Mark) {
         self.room = cx.limits.text;
+        if self.owed > 0 {
+            self.owed = self.owed.saturating_sub(1);
+            return;
+        }
         let is_doubt = self.doubt.as_ref().is_some_and(|d| d.certain == 0);
         if !is_doubt && self.pending.front().is_some_and(|p| p.asked <= first.time) {
             let Some(mut p) = self.pop() else { return };
@@ -435,6 +451,7 @@ impl Pairs {
         let d = self.begin_doubt(true);
         (d.certain, d.lost_answers, d.count, d.bytes) = (0, true, 0, 0);
         d.answers.clear();
+        self.owed = 0;
     }
 
     /// Did this client always wait for an answer before it asked again?
@@ -491,6 +508,11 @@ impl Pairs {
         };
         queue.saturating_add(answers).saturating_add(into).saturating_add(self.held)
     }
+}
+
+/// What a server puts around a command that it quotes.
+pub(super) fn is_quote(b: u8) -> bool {
+    matches!(b, b'\'' | b'"' | b'`')
 }
 
 /// Ends a command with its answer.

@@ -19,8 +19,11 @@ pub mod mongodb;
 pub mod mysql;
 pub mod postgresql;
 pub mod redis;
+#[cfg(test)]
+mod reference;
 pub mod session;
 mod table;
+pub mod tds;
 #[doc(hidden)]
 pub mod template;
 

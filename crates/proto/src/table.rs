@@ -40,6 +40,10 @@ macro_rules! protocols {
             tcp: &$tcp, udp: &$udp, bound: false $(|| $bound)?, probe: crate::$room::probe,
         },)*];
 
+        /// The rooms, in the same order.
+        #[cfg(test)]
+        pub(crate) static ROOMS: &[&str] = &[$(stringify!($room),)*];
+
         /// A session of any protocol: a tag and a pointer, whatever its state weighs.
         pub enum AnySession { $($(#[$meta])* $id(Box<crate::$room::Session>),)* }
 
@@ -102,6 +106,9 @@ protocols! {
     /// MongoDB, its manual: Wire Protocol.
     Mongodb = mongodb { name: "mongodb", nano: "mongo", response: &f::mongo::MONGO_RESPONSE, load: None,
         tcp: [27017, 27018, 27019], udp: [] }
+    /// Microsoft SQL Server, MS-TDS.
+    Tds = tds { name: "sqlserver", nano: "sqlserver", response: &f::sql::SQL_RESPONSE, load: Some(&f::sql::SQL_LOAD),
+        tcp: [1433], udp: [] }
 }
 
 impl std::fmt::Debug for AnySession {

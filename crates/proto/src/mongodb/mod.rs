@@ -40,7 +40,11 @@ use base::Direction;
 pub fn probe(transport: Transport, dir: Direction, bytes: &[u8]) -> Verdict {
     match transport {
         Transport::Udp => Verdict::No,
-        Transport::Tcp => wire::plausible(dir, bytes),
+        Transport::Tcp => match wire::plausible(dir, bytes) {
+            // It answers nothing: a client's, when the directions are the other way round.
+            Verdict::Yes if dir == Direction::ToClient && wire::asks(bytes) => Verdict::More,
+            verdict => verdict,
+        },
     }
 }
 

@@ -210,6 +210,11 @@ pub(super) fn namespace(ns: &[u8]) -> (&[u8], &[u8]) {
     }
 }
 
+/// Names no message that it answers: clients put nothing into `to`, or -1.
+pub(super) fn asks(bytes: &[u8]) -> bool {
+    Header::read(Direction::ToClient, bytes).is_some_and(|h| matches!(h.to, 0 | u32::MAX))
+}
+
 /// Could this be the beginning of a message of this end? Looked at are the header, what stands before the
 /// documents, and the first element.
 pub(super) fn plausible(dir: Direction, bytes: &[u8]) -> Verdict {
@@ -230,7 +235,6 @@ pub(super) fn plausible(dir: Direction, bytes: &[u8]) -> Verdict {
     };
     let left = left.saturating_sub(u32::try_from(used).unwrap_or(u32::MAX));
     let docs = body.get(used..).unwrap_or_default();
-    // Clients put nothing into `to`, or -1.
     let asks = dir == Direction::ToServer;
     if asks && !matches!(head.to, 0 | u32::MAX) && matches!(head.op, Op::Msg | Op::Query | Op::Compressed) {
         return Verdict::No;

@@ -215,6 +215,7 @@ impl Talk {
             None => {
                 let Some(get) = Method::of(60, 70) else { return };
                 let mut txn = self.push(cx, &Said { method: get, ..*s });
+                txn.taint(Quality::GAP);
                 if exchange.is_empty() {
                     txn.text(&f::mq::QUEUE, key, SHORT);
                 }

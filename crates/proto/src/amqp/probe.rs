@@ -1,7 +1,7 @@
 //! Is this AMQP? By the protocol header and the server's first method, or in the middle by whole frames.
 
 use super::wire::{
-    END, FrameHead, FrameKind, HEADER, Head, LARGEST, Method, content_head, method_id, version,
+    END, FrameHead, FrameKind, HEADER, Head, LARGEST, Method, Sender, content_head, method_id, version,
 };
 use crate::session::Verdict;
 use base::Direction;
@@ -13,7 +13,7 @@ const CHAIN: usize = 64;
 const METHOD: usize = HEADER.saturating_add(4);
 
 /// What a side sends. A method that is whole, known, sent by this side, filled by its arguments and ended by
-/// its octet is proof. Contents and heartbeats are not: both sides send them.
+/// its octet is proof. Contents, heartbeats and methods of both sides are not: they do not tell who is who.
 pub(super) fn verdict(dir: Direction, head: &[u8]) -> Verdict {
     if head.first() == Some(&b'A') {
         return match version(head) {
@@ -26,7 +26,7 @@ pub(super) fn verdict(dir: Direction, head: &[u8]) -> Verdict {
     for _ in 0..CHAIN {
         match frame(dir, rest, LARGEST) {
             Found::Proof => return Verdict::Yes,
-            Found::Frame(n) => rest = rest.get(n..).unwrap_or_default(),
+            Found::Method(n) | Found::Frame(n) => rest = rest.get(n..).unwrap_or_default(),
             Found::Open(_) => return Verdict::More,
             Found::None => return Verdict::No,
         }
@@ -37,8 +37,10 @@ pub(super) fn verdict(dir: Direction, head: &[u8]) -> Verdict {
 /// What lies at the beginning of some bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Found {
-    /// A frame that cannot be anything else.
+    /// A frame that cannot be anything else, and of no other side.
     Proof,
+    /// The same, of so many bytes, but both sides send it.
+    Method(usize),
     /// A frame, it seems, of so many bytes.
     Frame(usize),
     /// Perhaps; it can be told when so many bytes are there.
@@ -80,7 +82,11 @@ pub(super) fn frame(dir: Direction, bytes: &[u8], largest: u32) -> Found {
             }
             if end.is_some() {
                 let args = m.args(args);
-                return if args.whole && args.rest == 0 { Found::Proof } else { Found::None };
+                return match (args.whole && args.rest == 0, m.from) {
+                    (false, _) => Found::None,
+                    (true, Sender::Both) => Found::Method(total),
+                    (true, _) => Found::Proof,
+                };
             }
         }
     }
@@ -113,6 +119,9 @@ mod tests {
         assert_eq!(verdict(ToServer, &PUBLISH[..15]), Verdict::More);
         assert_eq!(verdict(ToServer, HEARTBEAT), Verdict::More, "either side's");
         assert_eq!(verdict(ToServer, &[HEARTBEAT, PUBLISH].concat()), Verdict::Yes);
+        let ack = b"\x01\0\x01\0\0\0\x0d\0\x3c\0\x50\0\0\0\0\0\0\0\x01\0\xce";
+        assert_eq!(verdict(ToServer, ack), Verdict::More, "either side's");
+        assert_eq!(verdict(ToServer, &[ack, PUBLISH].concat()), Verdict::Yes);
         // The end of a content, then a method.
         assert_eq!(verdict(ToServer, &[b"\x03\0\x01\0\0\0\x02ab\xce", PUBLISH].concat()), Verdict::Yes);
         assert_eq!(verdict(ToServer, b"\x03\0\x01\0\0\0\x02abc\xce"), Verdict::No, "not ended");

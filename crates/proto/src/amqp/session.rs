@@ -94,7 +94,7 @@ impl Session {
                 _ => Found::None,
             };
             match found {
-                Found::Proof => {
+                Found::Proof | Found::Method(_) => {
                     *self.part(dir) = Part::Head;
                     break;
                 }

@@ -487,7 +487,7 @@ fn joined_in_the_middle() {
             S,
             &[method(3, 60, 71, &[&[0; 8], &[0], &s(""), &s("q"), &[0; 4]]), content(3, "got")].concat(),
         );
-        assert_eq!(line(&h.rows()[2]), "basic.get| q q|got|0|");
+        assert_eq!(line(&h.rows()[2]), "basic.get| q q|got|0|gap");
     }
 }
 

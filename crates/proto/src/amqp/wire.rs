@@ -74,7 +74,7 @@ impl FrameHead {
 
 /// Who sends a method.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum From {
+pub(super) enum Sender {
     Client,
     Server,
     Both,
@@ -119,7 +119,7 @@ pub(super) struct Method {
     pub(super) id: u16,
     pub(super) class_name: &'static str,
     pub(super) name: &'static str,
-    pub(super) from: From,
+    pub(super) from: Sender,
     pub(super) role: Role,
     layout: Layout,
 }
@@ -128,7 +128,7 @@ macro_rules! methods {
     ($($class:literal $cname:literal { $($id:literal $name:literal $from:ident $layout:literal $role:expr;)* })*) => {
         /// Every method of the specification and of RabbitMQ's extensions; those of each message come first.
         static METHODS: &[Method] = &[$($(Method {
-            class: $class, id: $id, class_name: $cname, name: $name, from: From::$from, role: $role, layout: $layout,
+            class: $class, id: $id, class_name: $cname, name: $name, from: Sender::$from, role: $role, layout: $layout,
         },)*)*];
     };
 }
@@ -239,9 +239,9 @@ impl Method {
     /// May this side send it?
     pub(super) fn is_from(&self, dir: Direction) -> bool {
         match self.from {
-            From::Both => true,
-            From::Client => dir == Direction::ToServer,
-            From::Server => dir == Direction::ToClient,
+            Sender::Both => true,
+            Sender::Client => dir == Direction::ToServer,
+            Sender::Server => dir == Direction::ToClient,
         }
     }
 

@@ -1,0 +1,22 @@
+//! The running program on live traffic, in labs of network namespaces with real servers: what clients did is
+//! what records tell. Needs root, nginx and dnsmasq-base; without them each test says that it is skipped.
+#![allow(
+    unreachable_pub,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    reason = "tests fail loudly"
+)]
+
+mod capture;
+mod config;
+mod format;
+mod gelf;
+mod http;
+mod lab;
+mod probe;
+mod sinks;
+mod sys;
+mod told;

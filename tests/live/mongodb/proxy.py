@@ -1,8 +1,9 @@
-"""Between a client and a server that cannot compress: `proxy.py PORT SERVERPORT COMPRESSOR`. It offers the compressor
+"""Between a client and a server that cannot compress: `proxy.py PORT SERVERPORT COMPRESSOR [ADDRESS]`. It offers the compressor
 in the answers to `hello`, and packs and unpacks with the libraries of the compressors themselves."""
 import socket, struct, sys, threading, zlib
 import bson
 
+address = sys.argv[4] if len(sys.argv) > 4 else '127.0.0.1'
 port, server, name = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
 number = {'snappy': 1, 'zlib': 2, 'zstd': 3}[name]
 if name == 'snappy':
@@ -46,7 +47,7 @@ def offered(op, body):
 
 
 def serve(client):
-    upstream = socket.create_connection(('127.0.0.1', server))
+    upstream = socket.create_connection((address, server))
     try:
         while True:
             ident, to, op, body = message(client)
@@ -71,6 +72,6 @@ def serve(client):
         upstream.close()
 
 
-listener = socket.create_server(('127.0.0.1', port))
+listener = socket.create_server((address, port))
 while True:
     threading.Thread(target=serve, args=(listener.accept()[0],), daemon=True).start()

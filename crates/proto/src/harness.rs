@@ -212,6 +212,11 @@ impl<P: Parser> Harness<P> {
         self.now.time = self.now.time.plus(ms.saturating_mul(MILLI));
     }
 
+    /// Steps the clock back by `ms` milliseconds: what was held for a hole comes late, with its own time.
+    pub fn back(&mut self, ms: u64) {
+        self.now.time = Timestamp(self.now.time.0.saturating_sub(ms.saturating_mul(MILLI)));
+    }
+
     /// `n` bytes of this direction were lost (no packet, the clock stands).
     pub fn gap(&mut self, dir: Direction, n: u64) {
         if self.outcome != Outcome::Open {

@@ -3,11 +3,13 @@
 use super::confirm::Confirms;
 use super::content::Then;
 use super::talk::{SHORT, Said, Talk, fault, heap};
-use super::wire::Method;
+use super::wire::{Method, Role};
 use crate::session::{Cx, Txn};
-use base::Direction;
+use base::{Direction, Mark, Timestamp};
 use record::{Quality, f};
 
+/// Most answers that are remembered while their requests may come late.
+const EARLY: usize = 64;
 /// Most consumers of one connection whose queues are remembered; they are looked up for each delivery.
 const CONSUMERS: usize = 256;
 
@@ -22,6 +24,17 @@ pub(super) struct Ask {
     /// Its answer may have been lost.
     pub(super) holed: bool,
     heap: usize,
+}
+
+/// An answer that came before its request.
+#[derive(Debug)]
+pub(super) struct Early {
+    channel: u16,
+    /// What it answers.
+    class: u16,
+    id: u16,
+    begin: Mark,
+    end: Mark,
 }
 
 /// Who gets deliveries, and from which queue.
@@ -94,6 +107,22 @@ impl Talk {
 
     /// Puts a request in wait.
     pub(super) fn wait(&mut self, cx: &mut Cx<'_>, s: &Said<'_>, mut txn: Txn, nameless: bool) {
+        if !self.early.is_empty()
+            && let Some(answer) = self.passed(s.channel, s.method, cx.mark_at(s.last).time)
+        {
+            txn.taint(Quality::GAP);
+            // What a get got was told by itself.
+            if s.method.role == Role::Get {
+                cx.forget(txn);
+                return;
+            }
+            txn.answering(answer.begin);
+            if s.method.role != Role::Close {
+                txn.word(&f::mq::RET_CODE, "0");
+            }
+            cx.close(txn, answer.end);
+            return;
+        }
         let full = self.asks.len() >= cx.limits.pipeline.max(1);
         if let Some(ch) = self.channel(cx, s.channel) {
             if std::mem::take(&mut ch.holed) {
@@ -112,6 +141,26 @@ impl Talk {
         self.asks.push_back(Ask { channel, method, txn, nameless, holed: false, heap });
     }
 
+    /// An answer whose request is not here, and may come: while the engine waits for lost bytes of the client, the
+    /// server's pass by.
+    fn early(&mut self, cx: &mut Cx<'_>, s: &Said<'_>) {
+        cx.anomaly("amqp-unpaired");
+        if self.early.len() >= EARLY {
+            self.early.pop_front();
+        }
+        let (class, id) = (s.method.class, s.method.answers());
+        let [begin, end] = [cx.mark_at(0), cx.mark_at(s.last)];
+        self.early.push_back(Early { channel: s.channel, class, id, begin, end });
+    }
+
+    /// The answer that passed by a request of so late a delivery.
+    fn passed(&mut self, channel: u16, method: &Method, asked: Timestamp) -> Option<Early> {
+        let same = |e: &Early| e.channel == channel && e.class == method.class && e.id == method.id;
+        self.early.retain(|e| !same(e) || e.begin.time >= asked);
+        let at = self.early.iter().position(same)?;
+        self.early.remove(at)
+    }
+
     /// Takes a request off the account.
     pub(super) fn asked(&mut self, at: usize) -> Option<Ask> {
         let ask = self.asks.remove(at)?;
@@ -126,7 +175,7 @@ impl Talk {
         let Some(at) = self.asks.iter().position(same) else {
             match self.channel(cx, s.channel) {
                 Some(ch) if ch.untracked > 0 => ch.untracked = ch.untracked.saturating_sub(1),
-                _ => cx.anomaly("amqp-unpaired"),
+                _ => self.early(cx, s),
             }
             return None;
         };

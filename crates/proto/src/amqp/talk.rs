@@ -1,12 +1,12 @@
 //! What the two sides say: methods, channels, messages, logins.
 
-use super::ask::{Ask, Consumer};
+use super::ask::{Ask, Consumer, Early};
 use super::confirm::{Confirms, Publish};
 use super::content::{Content, Then};
 use super::wire::{Args, Method, Role, method_id, user};
 use crate::body::Collector;
 use crate::session::{Cx, Txn};
-use base::Direction;
+use base::{Direction, Timestamp};
 use record::{Kind, Quality, f};
 use std::collections::VecDeque;
 
@@ -39,6 +39,10 @@ pub(super) struct Talk {
     channels: Vec<Channel>,
     /// In order of asking.
     pub(super) asks: VecDeque<Ask>,
+    /// Answers whose requests were not here.
+    pub(super) early: VecDeque<Early>,
+    /// When the server said something last.
+    spoke: Timestamp,
     /// In order of publishing.
     pub(super) publishes: VecDeque<Publish>,
     pub(super) consumers: Vec<Consumer>,
@@ -92,6 +96,10 @@ impl Talk {
     pub(super) fn open(&self, cx: &mut Cx<'_>, s: &Said<'_>) -> Txn {
         let mut txn = cx.open(Kind::Mq, 0);
         txn.asked(cx.mark_at(s.last));
+        if s.dir == Direction::ToServer && cx.mark_at(s.last).time < self.spoke {
+            // It was held back for bytes that were lost before it: answers may have passed by.
+            txn.taint(Quality::GAP);
+        }
         if let Some(vhost) = &self.vhost {
             txn.text(&f::mq::HOST, vhost, SHORT);
         }
@@ -136,6 +144,9 @@ impl Talk {
             return None;
         }
         self.cut(cx, dir, channel);
+        if dir == Direction::ToClient {
+            self.spoke = cx.mark_at(0).time;
+        }
         let s = Said { dir, channel, method, args, last };
         match method.role {
             Role::Ask(unless) if dir == Direction::ToServer => self.ask(cx, &s, unless),
@@ -293,6 +304,7 @@ impl Talk {
             self.consumers.capacity().saturating_mul(size_of::<Consumer>()),
             self.consumers.len().saturating_mul(SHORT.saturating_mul(2)),
             self.asks.capacity().saturating_mul(size_of::<Ask>()),
+            self.early.capacity().saturating_mul(size_of::<Early>()),
             self.publishes.capacity().saturating_mul(size_of::<Publish>()),
             self.contents.capacity().saturating_mul(size_of::<Content>()),
         ];

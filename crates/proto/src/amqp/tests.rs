@@ -425,6 +425,25 @@ fn after_a_gap_frames_are_found_again() {
 }
 
 #[test]
+fn requests_that_were_held_back_get_their_answers() {
+    // The client's bytes wait for lost ones; the server's go on.
+    let mut h = begun();
+    h.feed(S, &declare_ok(1, "lost"));
+    h.feed(S, &method(1, 50, 31, &[&[0; 4]]));
+    h.gap(C, 50);
+    h.back(1);
+    h.feed(C, &[method(1, 50, 30, &[&[0, 0], &s("b"), &[0]]), declare(1, "c")].concat());
+    h.feed(S, &declare_ok(1, "c"));
+    h.feed(C, &declare(1, "d"));
+    h.feed(S, &declare_ok(1, "d"));
+    assert_eq!(
+        lines(h.rows())[1..],
+        ["queue.purge| b ||0|gap", "queue.declare| c ||0|gap", "queue.declare| d ||0|"]
+    );
+    assert_eq!(h.anomalies(), ["amqp-unpaired", "amqp-unpaired"]);
+}
+
+#[test]
 fn confirms_around_gaps() {
     let mut h = begun();
     h.feed(C, &method(1, 85, 10, &[&[1]]));

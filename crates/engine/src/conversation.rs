@@ -1,10 +1,10 @@
 //! The application side of one flow: who speaks, the parser, and what it has not consumed yet.
 
 use crate::buffer::Buffer;
-use crate::core::Core;
+use crate::core::{Core, Told};
 use base::{Direction, Mark};
 use proto::{
-    AnySession, Candidates, Cx, Finished, Identity, MarkSpan, Parser, Progress, ProtoId, Transport, identify,
+    AnySession, Candidates, Cx, Identity, MarkSpan, Parser, Progress, ProtoId, Transport, identify,
 };
 use std::net::IpAddr;
 
@@ -118,7 +118,7 @@ pub(crate) struct Conversation {
     /// The beginning of the stream was not seen.
     midstream: bool,
     /// A finished transaction that waits for the ACK of its answer, to tell the network delay.
-    pub(crate) held: Option<Box<Finished>>,
+    pub(crate) held: Option<Box<Told>>,
     /// Bytes of heap that were told to the budget.
     pub(crate) accounted: usize,
     /// Made when the first record needs it.
@@ -207,7 +207,7 @@ impl Conversation {
             Speaker::Found(s) => s.held(),
             Speaker::Sought => 0,
         };
-        let held = self.held.as_ref().map_or(0, |f| f.record.heap());
+        let held = self.held.as_ref().map_or(0, |t| t.finished.record.heap());
         a.held().saturating_add(b.held()).saturating_add(parser).saturating_add(held).saturating_add(SELF)
     }
 
@@ -219,7 +219,7 @@ impl Conversation {
         }
     }
 
-    /// Bytes in order, or one datagram. Finished transactions are in `core.done` afterwards.
+    /// Bytes in order, or one datagram. Finished transactions are in `core.told` afterwards.
     pub(crate) fn data(
         &mut self,
         core: &mut Core,
@@ -271,7 +271,6 @@ impl Conversation {
         // What waited for more is lost with what is missing.
         let n = n.saturating_add(self.buffer(dir).len() as u64);
         self.buffer(dir).clear();
-        let before = core.done.len();
         match &mut self.speaker {
             Speaker::Sought => self.midstream = true,
             Speaker::Found(session) => {
@@ -279,7 +278,7 @@ impl Conversation {
                 session.gap(&mut cx, dir, n);
             }
         }
-        self.tally(core, before);
+        self.tally(core);
         Wish::Go
     }
 
@@ -294,6 +293,7 @@ impl Conversation {
         if let Speaker::Found(session) = &mut self.speaker {
             let mut cx = core.context(facts, mark, &[], 0, &mut self.sessions);
             session.end(&mut cx, dir);
+            self.tally(core);
         }
         if self.ended == [true; 2] { Wish::Close } else { Wish::Go }
     }
@@ -305,14 +305,14 @@ impl Conversation {
         }
     }
 
-    fn tally(&mut self, core: &Core, before: usize) {
-        let new = core.done.len().saturating_sub(before);
-        self.finished = self.finished.saturating_add(u32::try_from(new).unwrap_or(u32::MAX));
+    /// Puts the name of the parser to what it has finished, and counts it.
+    fn tally(&mut self, core: &mut Core) {
+        let Some(id) = self.app() else { return };
+        self.finished = self.finished.saturating_add(core.collect(id));
     }
 
     /// Gives bytes to the parser, straight from the packet when nothing waits.
     fn talk(&mut self, core: &mut Core, facts: &Facts, dir: Direction, mark: &Mark, bytes: &[u8]) -> Wish {
-        let before = core.done.len();
         let waiting = !self.buffer(dir).is_empty();
         let stop = if waiting && self.transport == Transport::Tcp {
             let buffer = self.buffer(dir);
@@ -343,7 +343,7 @@ impl Conversation {
             }
             stop
         };
-        self.tally(core, before);
+        self.tally(core);
         match stop {
             Stop::Dry => Wish::Go,
             Stop::Done => {
@@ -411,6 +411,7 @@ impl Conversation {
                     session.end(&mut cx, dir);
                 }
             }
+            self.tally(core);
         }
     }
 

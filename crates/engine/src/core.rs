@@ -19,13 +19,22 @@ pub(crate) struct Card {
     pub(crate) ip: Option<IpAddr>,
 }
 
+/// A finished transaction and whose it is: a connection may change its protocol in between.
+#[derive(Debug)]
+pub(crate) struct Told {
+    pub(crate) id: ProtoId,
+    pub(crate) finished: Finished,
+}
+
 /// Shared by all flows of an engine.
 pub(crate) struct Core {
     pub(crate) config: Config,
     pub(crate) account: Account,
     pub(crate) pool: Pool,
-    /// Transactions that the parser finished in its last call.
+    /// Transactions that the parser finished in its last calls.
     pub(crate) done: Vec<Finished>,
+    /// The same with the parser's name.
+    pub(crate) told: Vec<Told>,
     pub(crate) anomalies: Vec<Anomaly>,
     /// Bytes held by all conversations.
     pub(crate) held: usize,
@@ -50,6 +59,7 @@ impl Core {
             account: Account::default(),
             pool: Pool::default(),
             done: Vec::new(),
+            told: Vec::new(),
             anomalies: Vec::new(),
             held: 0,
             cards: FastMap::with_hasher(seed),
@@ -95,16 +105,23 @@ impl Core {
         self.ignored & 1u64.wrapping_shl(id as u32) != 0
     }
 
+    /// Puts a name to what the parser has finished; says how many.
+    pub(crate) fn collect(&mut self, id: ProtoId) -> u32 {
+        let n = self.done.len();
+        self.told.extend(self.done.drain(..).map(|finished| Told { id, finished }));
+        u32::try_from(n).unwrap_or(u32::MAX)
+    }
+
     /// Tells one finished transaction, with the state of its flow now.
     fn tell(
         &mut self,
         out: &mut dyn Output,
         flow: &Flow<Talk>,
         talk: &mut Conversation,
-        mut t: Finished,
+        told: Told,
         now: &Mark,
     ) {
-        let Some(id) = talk.app() else { return };
+        let Told { id, finished: mut t } = told;
         self.account.session(id as usize);
         if t.answering.is_none() {
             self.account.unpaired = self.account.unpaired.saturating_add(1);
@@ -178,19 +195,19 @@ impl Tap<'_> {
                 self.core.account.anomalies.count(a);
             }
         }
-        if !self.core.done.is_empty() {
-            let mut done = std::mem::take(&mut self.core.done);
-            for f in done.drain(..) {
+        if !self.core.told.is_empty() {
+            let mut told = std::mem::take(&mut self.core.told);
+            for f in told.drain(..) {
                 if let Some(earlier) = talk.held.take() {
                     self.tell(flow, &mut talk, *earlier, mark);
                 }
-                if f.answering.is_some() && talk.transport() == Transport::Tcp && wish != Wish::Close {
+                if f.finished.answering.is_some() && talk.transport() == Transport::Tcp && wish != Wish::Close {
                     talk.held = Some(Box::new(f));
                 } else {
                     self.tell(flow, &mut talk, f, mark);
                 }
             }
-            self.core.done = done;
+            self.core.told = told;
         }
         flow.watch_acks = talk.held.is_some();
         let heap = talk.heap();
@@ -201,7 +218,7 @@ impl Tap<'_> {
             self.core.account.streams.count("given-up-for-room");
             talk.end_all(self.core, &facts(flow), mark);
             wish = Wish::Close;
-            for f in std::mem::take(&mut self.core.done) {
+            for f in std::mem::take(&mut self.core.told) {
                 self.tell(flow, &mut talk, f, mark);
             }
         }
@@ -218,7 +235,7 @@ impl Tap<'_> {
         }
     }
 
-    fn tell(&mut self, flow: &Flow<Talk>, talk: &mut Conversation, t: Finished, mark: &Mark) {
+    fn tell(&mut self, flow: &Flow<Talk>, talk: &mut Conversation, t: Told, mark: &Mark) {
         self.core.tell(self.out, flow, talk, t, mark);
     }
 

@@ -302,7 +302,7 @@ mod tests {
                 "--devcie: there is no such flag; did you mean --device? `mfnano config` lists all keys",
             ),
             ("-q", "-q: there is no such flag; `mfnano help` lists all flags"),
-            ("--interval", "--interval: its value is missing; expected a whole number from 1 to 3600"),
+            ("--interval", "--interval: its value is missing; expected a whole number from 1 to 604800"),
             ("chek", "chek: there is no such command; did you mean `mfnano check`?"),
             ("x.pcap", "x.pcap: there is no such command; to read this file: mfnano read x.pcap"),
             ("my.conf", "my.conf: there is no such command; to run with this file: mfnano @my.conf"),

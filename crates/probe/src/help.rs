@@ -213,7 +213,7 @@ mod tests {
 
     #[test]
     fn topics() {
-        assert!(topic("interval", PLAIN).unwrap().contains("a whole number from 1 to 3600"));
+        assert!(topic("interval", PLAIN).unwrap().contains("a whole number from 1 to 604800"));
         assert!(topic("-i", PLAIN).unwrap().starts_with("device (--device, -i)"));
         assert!(topic("license", PLAIN).unwrap().contains("accepted so that"));
         for (name, _) in COMMANDS {

@@ -61,7 +61,7 @@ fn every_error_is_told_with_line_key_expectation_and_the_nearest_key() {
         got,
         [
             "mfnano.conf:2: `devcie`: there is no such key; expected a key that `mfnano config` lists; did you mean `device`?",
-            "mfnano.conf:3: interval: `soon` is not that; expected a whole number from 1 to 3600",
+            "mfnano.conf:3: interval: `soon` is not that; expected a whole number from 1 to 604800",
             "mfnano.conf:4: json-size: `150` is not that; expected a multiple of 100 from 100 to 100000000",
             "mfnano.conf:6: filter-net: `10.0.0.0/40`: the mask of IPv4 is a number from 0 to 32, or like 255.255.255.0; \
              expected a comma list of IP, IP/mask, IP~IP, port or IP:port (IPv6 with a port: [IP]:port)",

@@ -135,6 +135,10 @@ mod copy {
     const LONG: usize = 512;
 
     /// Copies up to 16 bytes: all reads come before all writes, so overlap does not matter.
+    ///
+    /// # Safety
+    /// `n` of at most 16 readable bytes at `from`, as many writable ones at `to`.
+    // SAFETY: each access below lies within those bytes.
     #[inline(always)]
     unsafe fn up_to_16(to: *mut u8, from: *const u8, n: usize) {
         macro_rules! both_ends {

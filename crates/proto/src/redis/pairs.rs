@@ -49,6 +49,8 @@ struct Doubt {
     /// Answers were lost: fewer may have come than commands.
     lost_answers: bool,
     lost: bool,
+    /// The next command may stand right behind lost ones: it proves no silence.
+    behind_gap: bool,
     /// Moments that look as if nothing were under way, and how many are wanted.
     rounds: u8,
     wanted: u8,
@@ -77,8 +79,11 @@ pub(super) enum Class {
 const DOUBTED: usize = 256;
 /// Bytes of answers that are kept in doubt.
 const DOUBTED_BYTES: usize = 64 * 1024;
-/// Rounds that must look alike when nothing is known of a client.
-const ROUNDS: u8 = 3;
+/// Rounds that must look alike when nothing is known of a client: one that always has some
+/// commands under way looks for a while like one that waits for each answer.
+const ROUNDS: u8 = 8;
+/// Answers after which it is known how a client asks.
+const KNOWN: u32 = 4;
 /// The queue keeps room for this many; more is given back when it is empty.
 const KEPT: usize = 16;
 /// A silence that ends all doubt lies between these (nanoseconds).
@@ -102,9 +107,15 @@ pub(super) struct Pairs {
     pub(super) monitors: bool,
     /// An UNSUBSCRIBE without channels: any number of answers.
     bare: bool,
+    /// One of them came, in doubt: the others do not count.
+    bare_answered: bool,
     /// Two commands were under way at a time; some were sent while answers to others came.
     pipelines: bool,
     slides: bool,
+    /// They seem to be, unless answers were lost.
+    overlaps: bool,
+    /// Answers that were paired.
+    paired: u32,
     /// The last command ended, the last bytes of the server came.
     asked: Timestamp,
     heard: Timestamp,
@@ -125,13 +136,14 @@ impl Pairs {
         let answered = self.heard.0 > 0 && self.heard >= self.asked && at.time >= self.heard;
         let Some(d) = &mut self.doubt else {
             if !self.pending.is_empty() {
-                self.pipelines = true;
+                self.overlaps = true;
                 self.slides |= answered;
             }
             return false;
         };
-        if !answered {
-            self.pipelines |= !d.lost_answers && self.pending.len() > d.count;
+        let behind_gap = std::mem::take(&mut d.behind_gap);
+        if !answered || behind_gap {
+            self.pipelines |= !behind_gap && !d.lost_answers && self.pending.len() > d.count;
             return false;
         }
         let all = d.certain == 0 && self.owed == 0 && (d.lost_answers || d.count >= self.pending.len());
@@ -157,12 +169,17 @@ impl Pairs {
         let mut d = *d;
         let mut from = self.pending.len();
         let mut due = 0usize;
+        let mut next = Timestamp(u64::MAX);
         for p in self.pending.iter().rev() {
+            let last = d.answers.len().checked_sub(due.saturating_add(1)).and_then(|at| d.answers.get(at));
             due = due.saturating_add(p.due as usize);
             let first = d.answers.len().checked_sub(due).and_then(|at| d.answers.get(at));
-            if first.is_none_or(|a| a.first.time < p.asked) {
+            let fits = first.is_some_and(|a| a.first.time >= p.asked)
+                && (self.pipelines || last.is_some_and(|a| a.end.time <= next));
+            if !fits {
                 break;
             }
+            next = p.txn.began();
             from = from.saturating_sub(1);
         }
         let matched: usize =
@@ -221,7 +238,7 @@ impl Pairs {
             txn.oneway();
             return cx.give_up(txn);
         }
-        if self.deaf {
+        if self.deaf && self.doubt.is_none() {
             return cx.give_up(txn);
         }
         let channels = c.count.saturating_sub(1);
@@ -234,7 +251,10 @@ impl Pairs {
         match verb {
             Verb::Multi => self.in_multi = true,
             Verb::Exec | Verb::Reset => self.in_multi = false,
-            Verb::Unsubscribe => self.bare |= channels == 0,
+            Verb::Unsubscribe => {
+                self.bare |= channels == 0;
+                self.bare_answered = false;
+            }
             Verb::Monitor => self.monitors = true,
             _ => {}
         }
@@ -286,7 +306,7 @@ impl Pairs {
     }
 
     /// What an array or a push is that begins with `word` and has `n` elements.
-    pub(super) fn class(&self, is_push: bool, word: &[u8], n: u64) -> Class {
+    pub(super) fn class(&mut self, is_push: bool, word: &[u8], n: u64) -> Class {
         let verb = self.verb();
         let in_pubsub = verb.is_some_and(Verb::in_pubsub);
         match (word, n) {
@@ -295,7 +315,12 @@ impl Pairs {
                 Class::Answer
             }
             (b"unsubscribe" | b"punsubscribe" | b"sunsubscribe", 3) if verb == Some(Verb::Unsubscribe) => {
-                Class::Answer
+                let counts_not = self.bare && self.doubt.as_ref().is_some_and(|d| d.certain == 0);
+                if counts_not && std::mem::replace(&mut self.bare_answered, true) {
+                    Class::Push
+                } else {
+                    Class::Answer
+                }
             }
             _ if is_push => Class::Push,
             // In RESP2 a client that is pushed messages may send these commands only.
@@ -326,6 +351,8 @@ impl Pairs {
             let again = p.txn.is_answered();
             if !again {
                 self.slowest = self.slowest.max(first.time.since(p.asked));
+                self.paired = self.paired.saturating_add(1);
+                self.pipelines |= std::mem::take(&mut self.overlaps);
             }
             p.txn.answering(first);
             if let Some(r) = &mut p.txn.record {
@@ -418,7 +445,8 @@ impl Pairs {
 
     fn begin_doubt(&mut self, lost: bool) -> &mut Doubt {
         let certain = self.pending.len();
-        let d = self.doubt.get_or_insert_with(|| Box::new(Doubt { wanted: 1, certain, ..Doubt::default() }));
+        let wanted = if self.paired < KNOWN { ROUNDS } else { 1 };
+        let d = self.doubt.get_or_insert_with(|| Box::new(Doubt { wanted, certain, ..Doubt::default() }));
         d.lost |= lost;
         d.rounds = 0;
         d
@@ -427,7 +455,9 @@ impl Pairs {
     /// Commands may have been lost: those before are answered in order, but nobody knows how
     /// many answers come before the answers to those behind.
     pub(super) fn lost_commands(&mut self, cx: &mut Cx<'_>) {
-        let certain = self.begin_doubt(true).certain;
+        let d = self.begin_doubt(true);
+        d.behind_gap = true;
+        let certain = d.certain;
         // Between two losses: there is no end to count from.
         while self.pending.len() > certain {
             let Some(mut p) = self.pending.pop_back() else { break };
@@ -448,10 +478,16 @@ impl Pairs {
             }
             self.answered(cx, false, at);
         }
+        // Commands may have been lost behind those that were certain: there is no end to count from.
+        for _ in 0..self.doubt.as_ref().map_or(0, |d| d.certain) {
+            let Some(mut p) = self.pop() else { break };
+            p.txn.taint(Quality::GAP);
+            cx.give_up(p.txn);
+        }
         let d = self.begin_doubt(true);
         (d.certain, d.lost_answers, d.count, d.bytes) = (0, true, 0, 0);
         d.answers.clear();
-        self.owed = 0;
+        (self.owed, self.overlaps) = (0, false);
     }
 
     /// Did this client always wait for an answer before it asked again?
@@ -466,8 +502,9 @@ impl Pairs {
         }
     }
 
-    /// No more answers: what waits has none.
-    pub(super) fn end(&mut self, cx: &mut Cx<'_>) {
+    /// No more answers: what waits has none. In doubt that waits for the client's `last` bytes:
+    /// some may have been lost before commands that were answered long ago.
+    pub(super) fn end(&mut self, cx: &mut Cx<'_>, last: bool) {
         self.deaf = true;
         if !matches!(self.into, Into::Nowhere) {
             let at = cx.now;
@@ -476,8 +513,14 @@ impl Pairs {
             }
             self.answered(cx, false, at);
         }
+        if self.doubt.is_some() && !last {
+            return;
+        }
+        let begun = self.pending.front().map(|p| p.asked);
         let settles = self.doubt.as_ref().is_some_and(|d| {
-            let all = d.count >= self.pending.len() || (d.lost_answers && !self.pipelines);
+            let due = self.pending.iter().fold(0u64, |n, p| n.saturating_add(p.due));
+            let late = d.answers.iter().filter(|a| begun.is_some_and(|t| a.first.time >= t)).count() as u64;
+            let all = if d.lost_answers { !self.pipelines && late <= due } else { late == due };
             d.certain == 0 && all && !self.slides
         });
         if settles {

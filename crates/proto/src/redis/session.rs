@@ -13,6 +13,8 @@ pub struct Session {
     answers: Answers,
     pairs: Pairs,
     started: bool,
+    /// The client's side has ended, the server's.
+    ended: [bool; 2],
 }
 
 impl Session {
@@ -24,6 +26,7 @@ impl Session {
             answers: Answers::default(),
             pairs: Pairs::default(),
             started: false,
+            ended: [false; 2],
         }
     }
 
@@ -71,9 +74,16 @@ impl Parser for Session {
 
     fn end(&mut self, cx: &mut Cx<'_>, dir: Direction) {
         self.start(cx);
+        let [client, server] = &mut self.ended;
         match dir {
-            Direction::ToServer => self.requests.end(cx),
-            Direction::ToClient => self.pairs.end(cx),
+            Direction::ToServer => {
+                *client = true;
+                self.requests.end(cx);
+            }
+            Direction::ToClient => *server = true,
+        }
+        if *server {
+            self.pairs.end(cx, *client);
         }
     }
 

@@ -26,7 +26,8 @@ bench: build ## figures of bench/README.md
 	@scripts/bench
 
 docs: ## generated pages: docs/records.md and the example configuration
-	UPDATE=1 $(CARGO) test --quiet -p record -p proto -p mfnano --lib --lib
+	UPDATE=1 $(CARGO) test --quiet -p record -p mfnano --lib
+	UPDATE=1 $(CARGO) test --quiet -p proto --test protocols_page --lib
 
 clean: ## what was built
 	$(CARGO) clean

@@ -19,8 +19,6 @@ pub mod mongodb;
 pub mod mysql;
 pub mod postgresql;
 pub mod redis;
-#[cfg(test)]
-mod reference;
 pub mod session;
 mod table;
 pub mod tds;
@@ -29,4 +27,4 @@ pub mod template;
 
 pub use identify::{Candidates, Identity, identify};
 pub use session::{Anomaly, Cx, Finished, Limits, MarkSpan, Parser, Pool, Progress, Transport, Txn, Verdict};
-pub use table::{AnySession, PROTOCOLS, ProtoDef, ProtoId};
+pub use table::{AnySession, PROTOCOLS, ProtoDef, ProtoId, ROOMS};

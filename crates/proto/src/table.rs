@@ -40,9 +40,9 @@ macro_rules! protocols {
             tcp: &$tcp, udp: &$udp, bound: false $(|| $bound)?, probe: crate::$room::probe,
         },)*];
 
-        /// The rooms, in the same order.
-        #[cfg(test)]
-        pub(crate) static ROOMS: &[&str] = &[$(stringify!($room),)*];
+        /// The rooms, in the same order: for the page of the protocols.
+        #[doc(hidden)]
+        pub static ROOMS: &[&str] = &[$(stringify!($room),)*];
 
         /// A session of any protocol: a tag and a pointer, whatever its state weighs.
         pub enum AnySession { $($(#[$meta])* $id(Box<crate::$room::Session>),)* }

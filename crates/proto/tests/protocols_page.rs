@@ -1,7 +1,9 @@
 //! The page of the protocols, made from the registry, the field table and the page that each room
 //! begins with, so that they cannot disagree. `UPDATE=1` writes it anew.
 
-use crate::table::{PROTOCOLS, ProtoDef, ROOMS};
+#![allow(clippy::unwrap_used, reason = "a test")]
+
+use proto::{PROTOCOLS, ProtoDef, ROOMS};
 use record::Kind;
 use std::fmt::Write;
 use std::path::{Path, PathBuf};

@@ -1,7 +1,7 @@
 //! The page of the protocols, made from the registry, the field table and the page that each room
 //! begins with, so that they cannot disagree. `UPDATE=1` writes it anew.
 
-#![allow(clippy::unwrap_used, reason = "a test")]
+#![allow(clippy::unwrap_used, clippy::disallowed_methods, reason = "a test that reads and writes a page")]
 
 use proto::{PROTOCOLS, ProtoDef, ROOMS};
 use record::Kind;

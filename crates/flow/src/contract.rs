@@ -44,7 +44,7 @@ pub struct Config {
     /// A hole in a stream that the receiver has not acknowledged is waited for this long: default 3 s.
     pub hole_wait: u64,
     /// A hole that the receiver has acknowledged (so only the capture missed it) is waited for
-    /// this long, for capture reordering: default 200 ms.
+    /// this long, for capture reordering: default 10 ms. What answers the missing bytes waits too.
     pub acked_hole_wait: u64,
 }
 
@@ -66,7 +66,7 @@ impl Config {
             idle_udp: SECOND.saturating_mul(60),
             linger: SECOND.saturating_mul(5),
             hole_wait: SECOND.saturating_mul(3),
-            acked_hole_wait: MILLI.saturating_mul(200),
+            acked_hole_wait: MILLI.saturating_mul(10),
         }
     }
 }
@@ -154,6 +154,8 @@ pub struct Interval {
 pub trait Events<F> {
     /// Bytes of a TCP stream in order, or the payload of one UDP datagram. `mark` is the state
     /// of the flow at the packet that brought the bytes (at its arrival, when it was held).
+    /// Cause comes before effect: bytes come after those of the other direction that their
+    /// segment acknowledges, or after the gap that stands for these.
     fn data(&mut self, flow: &mut F, dir: Direction, mark: &Mark, bytes: &[u8]);
 
     /// `len` bytes of a TCP stream that will never come: lost to the capture, or cut from it.

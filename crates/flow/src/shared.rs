@@ -2,7 +2,7 @@
 
 use crate::contract::{Config, Counters};
 use crate::initiator::Learned;
-use crate::tcp::{HELD_COST, Pool, Tcp};
+use crate::tcp::{HELD_COST, Pool, Tcp, Verdict};
 use base::Timestamp;
 use std::collections::VecDeque;
 
@@ -19,6 +19,8 @@ pub(crate) struct HoleCheck {
     at: Timestamp,
     pub(crate) slot: u32,
     pub(crate) generation: u16,
+    /// After the short wait.
+    pub(crate) brief: bool,
 }
 
 /// Shared by all flows of a table.
@@ -42,7 +44,13 @@ pub(crate) struct Shared {
     pub(crate) buffers: Vec<Vec<u8>>,
     /// All wait equally long, so they are due in order.
     checks: VecDeque<HoleCheck>,
+    /// Those for acknowledged holes: they wait equally long too, but not as long.
+    brief: VecDeque<HoleCheck>,
 }
+
+/// How often holes that are not acknowledged are looked at while they are waited for. Each look
+/// touches the flow, and a sender may open holes in as many flows as it likes.
+const LOOKS: u64 = 16;
 
 impl Shared {
     pub(crate) fn new(cfg: Config) -> Shared {
@@ -59,12 +67,14 @@ impl Shared {
             spare: Vec::new(),
             buffers: Vec::new(),
             checks: VecDeque::new(),
+            brief: VecDeque::new(),
         }
     }
 
     /// Bytes of heap.
     pub(crate) fn heap(&self) -> usize {
         let buffers: usize = self.buffers.iter().map(Vec::capacity).sum();
+        let checks = self.checks.capacity().saturating_add(self.brief.capacity());
         self.tcps
             .saturating_add(self.spare.len())
             .saturating_mul(size_of::<Tcp>())
@@ -73,7 +83,7 @@ impl Shared {
             .saturating_add(self.rough)
             .saturating_add(buffers)
             .saturating_add(self.learned.held())
-            .saturating_add(self.checks.capacity().saturating_mul(size_of::<HoleCheck>()))
+            .saturating_add(checks.saturating_mul(size_of::<HoleCheck>()))
     }
 
     /// A fresh TCP state.
@@ -122,16 +132,27 @@ impl Shared {
         }
     }
 
-    /// Look at the holes of the flow in `slot` again after the shorter of the waits.
-    pub(crate) fn wait(&mut self, now: Timestamp, slot: u32, generation: u16) {
-        let at = now.plus(self.cfg.acked_hole_wait.min(self.cfg.hole_wait));
-        self.checks.push_back(HoleCheck { at, slot, generation });
+    /// Look at the holes of the flow in `slot` again, when the verdict says so.
+    #[inline]
+    pub(crate) fn wait(&mut self, now: Timestamp, verdict: Verdict, slot: u32, generation: u16) {
+        let (brief, wait) = match verdict {
+            Verdict::Done => return,
+            Verdict::Waits => (false, self.cfg.hole_wait / LOOKS),
+            Verdict::WaitsBriefly => (true, self.cfg.acked_hole_wait.min(self.cfg.hole_wait)),
+        };
+        let check = HoleCheck { at: now.plus(wait), slot, generation, brief };
+        if brief { self.brief.push_back(check) } else { self.checks.push_back(check) }
     }
 
     /// The next check that is due. Flows that ended leave theirs behind: with many of those,
     /// checks are due early, which does no harm.
     pub(crate) fn next_check(&mut self, now: Timestamp) -> Option<HoleCheck> {
-        let early = self.checks.len() > self.cfg.max_held / HELD_COST;
+        let many = self.cfg.max_held / HELD_COST;
+        let early = self.brief.len() > many;
+        if let Some(check) = self.brief.pop_front_if(|c| c.at <= now || early) {
+            return Some(check);
+        }
+        let early = self.checks.len() > many;
         self.checks.pop_front_if(|c| c.at <= now || early)
     }
 }

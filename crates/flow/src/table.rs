@@ -151,8 +151,8 @@ impl<T: Default> Table<T> {
             _ => {}
         }
         let class = flow.class();
-        if verdict == Verdict::Waits {
-            self.shared.wait(self.now, slot, self.timers.generation(slot));
+        if verdict != Verdict::Done {
+            self.shared.wait(self.now, verdict, slot, self.timers.generation(slot));
         }
         self.timers.touch(slot, tick, class);
         Fate::Counted
@@ -243,10 +243,9 @@ impl<T: Default> Table<T> {
             if self.timers.generation(check.slot) != check.generation {
                 continue;
             }
-            if let Some(flow) = self.slab.get_mut(check.slot)
-                && flow.check_holes(self.now, &mut self.shared, ev) == Verdict::Waits
-            {
-                self.shared.wait(self.now, check.slot, check.generation);
+            if let Some(flow) = self.slab.get_mut(check.slot) {
+                let verdict = flow.check_holes(self.now, check.brief, &mut self.shared, ev);
+                self.shared.wait(self.now, verdict, check.slot, check.generation);
             }
         }
         let tick = self.timers.tick(self.now);

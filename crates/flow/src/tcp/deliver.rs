@@ -1,17 +1,13 @@
 //! From segments to the events `data`, `gap` and `end`.
 
 use super::Verdict;
-use super::reassembly::{Run, Waiting};
+use super::reassembly::{Came, Run, Waiting};
 use super::seq::{after, dist};
 use super::state::{Segment, Stream};
 use crate::contract::Events;
 use crate::flow::{Body, Flow};
 use crate::shared::Shared;
 use base::{Mark, Side, Timestamp};
-
-/// After the receiver acknowledged missing bytes, this many packets of the flow may still come
-/// before the gap is told: what a capture with several queues puts out of order is closer.
-const LATER: u32 = 64;
 
 impl<T> Flow<T> {
     fn stream(&mut self, side: Side) -> Option<&mut Stream> {
@@ -79,126 +75,166 @@ impl<T> Flow<T> {
             s.bytes.next = run.seq;
         }
         let ahead = dist(run.seq, s.bytes.next);
+        let (fast, fin) = (ahead == 0 && s.bytes.waiting.is_none(), s.fin.is_some());
         if run.len > 0 {
-            if ahead == 0 && s.bytes.waiting.is_none() {
+            let ack = seg.h.flags.ack().then_some(seg.h.ack);
+            if fast && self.owed(side, ack).is_none() {
+                let Some(s) = self.stream(side) else { return };
                 s.bytes.next = run.end();
                 s.bytes.started = true;
                 let mark = self.mark();
                 self.tell(side, &mark, run, sh, ev);
             } else {
-                self.sort_in(side, run, sh, ev);
+                self.sort_in(side, run, ack, sh, ev);
             }
         } else if ahead > 0 {
             // Nothing is held, but bytes before this one were missed.
-            self.open_hole(side, now);
+            self.note_hole(side, now);
         }
-        self.end_in_order(side, ev);
-    }
-
-    /// A hole begins, unless there is one already.
-    fn open_hole(&mut self, side: Side, now: Timestamp) {
-        let Some(s) = self.stream(side) else { return };
-        let w = s.bytes.waiting.get_or_insert_default();
-        if !w.open {
-            w.open = true;
-            w.progress(now);
+        if fin {
+            self.ends_in_order(ev);
+            // A FIN may wait for the other direction too.
+            self.note_hole(side.other(), now);
         }
     }
 
-    /// The slow path: a segment out of order, or one that comes while others are held.
-    fn sort_in(&mut self, side: Side, mut run: Run<'_>, sh: &mut Shared, ev: &mut impl Events<Flow<T>>) {
+    /// The slow path: a segment out of order, or one that comes while others are held, or that
+    /// answers bytes which are missing.
+    fn sort_in(
+        &mut self,
+        side: Side,
+        mut run: Run<'_>,
+        mut ack: Option<u32>,
+        sh: &mut Shared,
+        ev: &mut impl Events<Flow<T>>,
+    ) {
         let (now, mark) = (self.last_seen, self.mark());
         while run.len > 0 && self.follow {
-            let Some(s) = self.stream(side) else { return };
+            let owed = self.owed(side, ack);
+            let Body::Tcp(tcp) = &mut self.body else { return };
+            let packet = tcp.packets.wrapping_add(1);
+            let s = tcp.stream_mut(side);
             let next = s.bytes.next;
             let behind = dist(next, run.seq);
             if behind > 0 {
                 run = run.split(behind.unsigned_abs()).1;
                 continue;
             }
-            let w = s.bytes.waiting.get_or_insert_default();
-            let first = w.first();
-            if first.is_some() {
+            let first = s.bytes.waiting.as_ref().and_then(|w| w.first());
+            if let Some(w) = s.bytes.waiting.as_ref().filter(|_| first.is_some()) {
                 let differ = w.conflicts(run);
                 sh.counters.overlap_conflicts = sh.counters.overlap_conflicts.wrapping_add(differ);
             }
-            if behind == 0 {
+            if behind == 0 && owed.is_none() && first.is_none_or(|f| after(f, next)) {
                 // In order up to the first segment held; that one goes on.
                 let free = first.map_or(run.len, |f| f.wrapping_sub(next));
                 let (head, rest) = run.split(free);
                 s.bytes.next = head.end();
                 s.bytes.started = true;
-                w.told = now;
+                if let Some(w) = &mut s.bytes.waiting {
+                    w.told = now;
+                }
                 self.tell(side, &mark, head, sh, ev);
-                self.drain(side, now, sh, ev);
+                self.drain(sh, ev);
                 run = rest;
                 continue;
             }
-            let max = sh.cfg.max_held_per_stream.min(w.bytes.saturating_add(sh.room()));
-            if w.fits(run.bytes.len(), max) {
-                let charged = w.hold(run, &mark, || sh.buffers.pop().unwrap_or_default());
+            let room = sh.room();
+            let w = s.bytes.waiting.get_or_insert_default();
+            if w.fits(run.bytes.len(), sh.cfg.max_held_per_stream.min(w.bytes.saturating_add(room))) {
+                let came = Came { ack, packet, mark };
+                let charged = w.hold(run, &came, || sh.buffers.pop().unwrap_or_default());
                 sh.held = sh.held.saturating_add(charged);
-                self.open_hole(side, now);
+                self.note_hole(side, now);
+                self.note_hole(side.other(), now);
                 return;
             }
             sh.counters.gaps_for_room = sh.counters.gaps_for_room.wrapping_add(1);
-            let to = match first {
-                Some(f) if after(run.seq, f) => f,
-                _ => run.seq,
-            };
-            self.skip_to(side, to, now, sh, ev);
+            let to = owed.filter(|_| behind == 0);
+            if !self.make_room(side, run.seq, to, &mark, sh, ev) {
+                // Each side waits for the other, and there is no room for it.
+                if std::mem::take(&mut ack).is_none() {
+                    return;
+                }
+            }
         }
     }
 
-    /// Tells a gap up to `to`, and what is held from there.
-    fn skip_to(
+    /// There is no room to hold a segment of `side` that begins at `seq`: the hole that it waits
+    /// for is given up, or one before that. `owed`: it is next, but for the other direction,
+    /// which is to be told up to there. False when there is no such hole.
+    fn make_room(
         &mut self,
         side: Side,
-        to: u32,
-        now: Timestamp,
+        seq: u32,
+        owed: Option<u32>,
+        mark: &Mark,
         sh: &mut Shared,
         ev: &mut impl Events<Flow<T>>,
-    ) {
-        let mut mark = self.mark();
+    ) -> bool {
+        let other = side.other();
+        let (of, to) = match (self.hole(side), self.hole(other), owed) {
+            (_, Some(h), Some(to)) => (other, if after(to, h.to) { h.to } else { to }),
+            // What is owed is not held, or it would have come.
+            (_, None, Some(to)) if !self.is_held_up(other) => (other, to),
+            (_, None, Some(_)) => return false,
+            (Some(h), _, None) if !after(h.to, seq) => (side, h.to),
+            (None, Some(h), None) => (other, h.to),
+            _ => (side, seq),
+        };
+        let before = self.stream(of).map(|s| s.bytes.next);
+        self.skip_to(of, to, mark, sh, ev);
+        before != self.stream(of).map(|s| s.bytes.next)
+    }
+
+    /// Tells a gap up to `to`, and what is held from there. `mark`: of what waited for it.
+    fn skip_to(&mut self, side: Side, to: u32, mark: &Mark, sh: &mut Shared, ev: &mut impl Events<Flow<T>>) {
         let Some(s) = self.stream(side) else { return };
         let len = dist(to, s.bytes.next);
         if len > 0 {
             s.bytes.next = to;
             s.bytes.started = true;
-            mark.time = s.bytes.waiting.as_ref().map_or(now, |w| w.told).max(mark.time);
+            let told = s.bytes.waiting.as_ref().map_or(mark.time, |w| w.told);
+            let mark = Mark { time: told.max(mark.time), ..*mark };
             self.tell_gap(side, &mark, u64::from(len.unsigned_abs()), sh, ev);
         }
-        self.drain(side, now, sh, ev);
+        self.drain(sh, ev);
     }
 
-    /// Tells what is held and has come into order.
-    fn drain(&mut self, side: Side, now: Timestamp, sh: &mut Shared, ev: &mut impl Events<Flow<T>>) {
+    /// Tells what is held and has come into order, of both directions in the order of arrival.
+    fn drain(&mut self, sh: &mut Shared, ev: &mut impl Events<Flow<T>>) {
         while self.follow {
-            let Some(s) = self.stream(side) else { return };
-            let (next, end) = (s.bytes.next, s.data_end());
-            let Some(w) = &mut s.bytes.waiting else { return };
-            let Some(h) = w.pop(next) else {
-                w.open = !w.held.is_empty() || after(end, next);
-                w.progress(now);
+            self.ends_in_order(ev);
+            let Some(side) = self.ready() else {
+                let now = self.last_seen;
+                self.note_hole(Side::A, now);
+                self.note_hole(Side::B, now);
                 return;
             };
+            let Some(s) = self.stream(side) else { return };
+            let next = s.bytes.next;
+            let Some(w) = &mut s.bytes.waiting else { return };
+            let Some(h) = w.pop(next) else { return };
             sh.held = sh.held.saturating_sub(h.cost());
+            w.told = w.told.max(h.came.mark.time);
+            let mark = Mark { time: w.told, ..h.came.mark };
             let run = Run { seq: h.seq, len: h.len, bytes: &h.bytes };
             let run = run.split(next.wrapping_sub(h.seq)).1;
-            s.bytes.next = run.end();
-            w.told = w.told.max(h.mark.time);
-            let mark = Mark { time: w.told, ..h.mark };
-            self.tell(side, &mark, run, sh, ev);
+            if run.len > 0 {
+                s.bytes.next = run.end();
+                self.tell(side, &mark, run, sh, ev);
+            }
             sh.recycle(h.bytes);
         }
         self.release(sh);
     }
 
-    /// The end of a direction whose FIN has come into order.
-    fn end_in_order(&mut self, side: Side, ev: &mut impl Events<Flow<T>>) {
-        let Some(s) = self.stream(side) else { return };
-        if s.fin.is_some_and(|fin| dist(s.bytes.next, fin) >= 0) && self.follow {
-            self.tell_end(side, ev);
+    /// The ends of directions whose FIN has come into order.
+    fn ends_in_order(&mut self, ev: &mut impl Events<Flow<T>>) {
+        for side in [self.initiator(), self.initiator().other()] {
+            if self.is_at_end(side) {
+                self.tell_end(side, ev);
+            }
         }
     }
 
@@ -224,28 +260,42 @@ impl<T> Flow<T> {
         if !tcp.has_holes() {
             return Verdict::Done;
         }
-        for side in [Side::A, Side::B] {
-            while let Some(to) = self.given_up(side, now, packet, sh) {
-                self.skip_to(side, to, now, sh, ev);
-                self.end_in_order(side, ev);
-            }
+        tcp.packets = tcp.packets.wrapping_add(u32::from(packet));
+        self.give_up_holes(now, sh, ev)
+    }
+
+    /// The part of [`Flow::look_at_holes`] that is rare.
+    #[cold]
+    fn give_up_holes(&mut self, now: Timestamp, sh: &mut Shared, ev: &mut impl Events<Flow<T>>) -> Verdict {
+        let mark = self.mark();
+        while self.follow
+            && let Some((side, hole)) = self.given_up(now, sh)
+        {
+            self.skip_to(side, hole.to, hole.mark.as_ref().unwrap_or(&mark), sh, ev);
         }
         let Body::Tcp(tcp) = &mut self.body else { return Verdict::Done };
-        if tcp.has_holes() && !std::mem::replace(&mut tcp.queued, true) {
+        let (open, acked) = (tcp.has_holes(), tcp.has_acked_holes());
+        let [long, brief] = &mut tcp.queued;
+        if acked && !std::mem::replace(brief, true) {
+            return Verdict::WaitsBriefly;
+        }
+        if open && !*brief && !std::mem::replace(long, true) {
             return Verdict::Waits;
         }
         Verdict::Done
     }
 
-    /// A check that was asked for by [`Verdict::Waits`].
+    /// A check that was asked for by [`Verdict::Waits`] or [`Verdict::WaitsBriefly`].
     pub(crate) fn check_holes(
         &mut self,
         now: Timestamp,
+        brief: bool,
         sh: &mut Shared,
         ev: &mut impl Events<Flow<T>>,
     ) -> Verdict {
         if let Body::Tcp(tcp) = &mut self.body {
-            tcp.queued = false;
+            let [l, b] = &mut tcp.queued;
+            *(if brief { b } else { l }) = false;
         }
         if !self.follow {
             self.release(sh);
@@ -254,48 +304,21 @@ impl<T> Flow<T> {
         self.look_at_holes(now, false, sh, ev)
     }
 
-    /// Where a hole ends that is given up now.
-    fn given_up(&mut self, side: Side, now: Timestamp, packet: bool, sh: &Shared) -> Option<u32> {
-        let ended = *self.ended.of(side);
-        let Body::Tcp(tcp) = &mut self.body else { return None };
-        let peer = tcp.stream(side.other()).acks;
-        let s = tcp.stream_mut(side);
-        let (next, end) = (s.bytes.next, s.data_end());
-        let w = s.bytes.waiting.as_mut().filter(|w| w.open)?;
-        let to = w.first().unwrap_or(end);
-        if ended || !after(to, next) {
-            w.open = false;
-            return None;
-        }
-        w.later = w.later.saturating_add(u32::from(packet));
-        if w.acked.is_none() && peer.covers(to) {
-            w.acked = Some(now);
-            w.later = 0;
-        }
-        let acked = w.acked.is_some_and(|t| now.since(t) >= sh.cfg.acked_hole_wait || w.later > LATER);
-        (acked || now.since(w.since) >= sh.cfg.hole_wait).then_some(to)
-    }
-
     /// All that is held is told, with gaps, and both directions end.
     pub(crate) fn close_both(&mut self, sh: &mut Shared, ev: &mut impl Events<Flow<T>>) {
-        let now = self.last_seen;
-        for side in [self.initiator(), self.initiator().other()] {
-            if !*self.ended.of(side) {
-                while let Some(to) = self.hole_end(side).filter(|_| self.follow) {
-                    self.skip_to(side, to, now, sh, ev);
-                }
-            }
+        let mark = self.mark();
+        let sides = [self.initiator(), self.initiator().other()];
+        while self.follow {
+            let holes = sides.map(|side| self.hole(side).map(|h| (side, h)));
+            let Some((side, hole)) = holes.into_iter().flatten().min_by_key(|(_, h)| h.order()) else {
+                break;
+            };
+            self.skip_to(side, hole.to, hole.mark.as_ref().unwrap_or(&mark), sh, ev);
+        }
+        for side in sides {
             self.tell_end(side, ev);
         }
         self.release(sh);
-    }
-
-    /// Where the first hole ends, if there is one.
-    fn hole_end(&mut self, side: Side) -> Option<u32> {
-        let s = self.stream(side)?;
-        let w = s.bytes.waiting.as_ref().filter(|w| w.open)?;
-        let to = w.first().unwrap_or(s.data_end());
-        after(to, s.bytes.next).then_some(to)
     }
 
     /// Drops what is held: nobody follows the flow.

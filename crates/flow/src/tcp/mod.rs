@@ -1,10 +1,11 @@
 //! TCP: state, account and the bytes in order (RFC 9293).
 //!
 //! For each segment, in this order: the counts ([`state`], [`seen`]), the delays that its ACK
-//! ends ([`delay`]), the bytes in order ([`reassembly`], [`deliver`]), the end.
+//! ends ([`delay`]), the bytes in order ([`reassembly`], [`holes`], [`deliver`]), the end.
 
 mod delay;
 mod deliver;
+mod holes;
 mod reassembly;
 mod seen;
 mod seq;
@@ -25,8 +26,10 @@ use seen::Kind;
 pub(crate) enum Verdict {
     /// Nothing.
     Done,
-    /// Look at the holes of this flow again later.
+    /// Look at the holes of this flow again after the long wait.
     Waits,
+    /// Look at them again after the short wait.
+    WaitsBriefly,
 }
 
 impl<T> Flow<T> {

@@ -22,6 +22,16 @@ pub(crate) struct Held {
     /// Length on the wire; more than `bytes` when the capture cut it.
     pub(crate) len: u32,
     pub(crate) bytes: Vec<u8>,
+    pub(crate) came: Came,
+}
+
+/// How a segment came.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Came {
+    /// What it acknowledges: the other direction's bytes up to there were sent before it.
+    pub(crate) ack: Option<u32>,
+    /// Which packet it was, by the count that goes on while there are holes.
+    pub(crate) packet: u32,
     pub(crate) mark: Mark,
 }
 
@@ -42,14 +52,14 @@ pub(crate) struct Waiting {
     pub(crate) held: VecDeque<Held>,
     /// Bytes charged for them.
     pub(crate) bytes: usize,
-    /// There is a hole.
+    /// There is a hole: bytes of this stream are missing, for itself or for what answers them.
     pub(crate) open: bool,
-    /// Since when, without any bytes in order.
+    /// Where the hole begins.
+    pub(crate) at: u32,
+    /// Since when it has been waited for.
     pub(crate) since: Timestamp,
-    /// When the receiver was found to have acknowledged the missing bytes.
-    pub(crate) acked: Option<Timestamp>,
-    /// Packets of the flow since that.
-    pub(crate) later: u32,
+    /// From when, and from which packet on, the receiver had acknowledged the missing bytes.
+    pub(crate) acked: Option<(Timestamp, u32)>,
     /// Time of the latest bytes told: time does not step back.
     pub(crate) told: Timestamp,
 }
@@ -130,7 +140,7 @@ impl Waiting {
     pub(crate) fn hold(
         &mut self,
         mut run: Run<'_>,
-        mark: &Mark,
+        came: &Came,
         mut buffer: impl FnMut() -> Vec<u8>,
     ) -> usize {
         let before = self.bytes;
@@ -154,7 +164,7 @@ impl Waiting {
             let (piece, rest) = run.split(free);
             let mut bytes = buffer();
             bytes.extend_from_slice(piece.bytes);
-            let held = Held { seq: piece.seq, len: piece.len, bytes, mark: *mark };
+            let held = Held { seq: piece.seq, len: piece.len, bytes, came: *came };
             self.bytes = self.bytes.saturating_add(held.cost());
             self.held.insert(at, held);
             at = at.wrapping_add(1);
@@ -171,13 +181,6 @@ impl Waiting {
         let h = self.held.pop_front()?;
         self.bytes = self.bytes.saturating_sub(h.cost());
         Some(h)
-    }
-
-    /// Bytes came in order, or a gap was told: the wait begins anew.
-    pub(crate) fn progress(&mut self, now: Timestamp) {
-        self.since = now;
-        self.acked = None;
-        self.later = 0;
     }
 }
 
@@ -196,7 +199,7 @@ mod tests {
     #[test]
     fn first_bytes_win_and_differences_count() {
         let mut w = Waiting::default();
-        let m = Mark::default();
+        let m = Came::default();
         w.hold(run(10, b"bbbb"), &m, Vec::new);
         w.hold(run(20, b"dd"), &m, Vec::new);
         assert_eq!(w.conflicts(run(8, b"xxBbbbxx")), 1);
@@ -212,7 +215,7 @@ mod tests {
     #[test]
     fn holds_over_the_wrap_and_keeps_the_cut_length() {
         let mut w = Waiting::default();
-        let m = Mark::default();
+        let m = Came::default();
         w.hold(Run { seq: 2, len: 100, bytes: b"ab" }, &m, Vec::new);
         w.hold(run(0xffff_fffe, b"wxyz"), &m, Vec::new);
         assert_eq!(text(&w), [(0xffff_fffe, &b"wxyz"[..]), (2, b"ab")]);

@@ -52,6 +52,8 @@ pub(crate) struct Stream {
     isn: Option<u32>,
     /// Number of the FIN: the end of the data.
     pub(crate) fin: Option<u32>,
+    /// What the segment with the FIN acknowledges.
+    pub(crate) fin_ack: Option<u32>,
     st: Counts,
     rare: Option<Box<Rare>>,
     /// All samples of the network delay, over the life of the flow.
@@ -95,8 +97,10 @@ pub(crate) struct Tcp {
     hand_new: bool,
     established: bool,
     closed: Option<Closed>,
-    /// A check of the holes is under way.
-    pub(crate) queued: bool,
+    /// Checks of the holes are under way: after the long wait, after the short one.
+    pub(crate) queued: [bool; 2],
+    /// Packets that came while there were holes.
+    pub(crate) packets: u32,
     retrans: u32,
     rst: u32,
     synack: u32,
@@ -144,6 +148,15 @@ impl Tcp {
     pub(crate) fn has_holes(&self) -> bool {
         let open = |s: Side| self.streams.of(s).bytes.waiting.as_ref().is_some_and(|w| w.open);
         open(Side::A) || open(Side::B)
+    }
+
+    /// Some stream waits for a hole that its receiver has acknowledged.
+    pub(crate) fn has_acked_holes(&self) -> bool {
+        let acked = |s: Side| {
+            let w = self.streams.of(s).bytes.waiting.as_ref();
+            w.is_some_and(|w| w.open && w.acked.is_some())
+        };
+        acked(Side::A) || acked(Side::B)
     }
 
     /// Bytes of heap for holes and rare counts.
@@ -303,6 +316,7 @@ impl Tcp {
         self.established |= !f.syn() && (seg.len > 0 || self.synack == 0 && self.syn_time.is_none());
         if f.fin() {
             s.fin = Some(end);
+            s.fin_ack = f.ack().then_some(seg.h.ack);
             if o.fin.is_some() {
                 self.closed.get_or_insert(Closed::Fin);
             }

@@ -1,5 +1,6 @@
 //! Tests of the whole crate through its public door.
 
+mod causes;
 mod kit;
 mod kpi;
 mod lives;

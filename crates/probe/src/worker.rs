@@ -16,12 +16,12 @@ use std::time::{Duration, Instant};
 /// Frames wait in the ring for at most this long before the kernel hands them over (ms); the
 /// engine's clock stays behind the wall clock by a little more, or late frames would seem to
 /// come from the past.
-pub const RETIRE_MS: u32 = 20;
-const CLOCK_LAG: u64 = 60 * base::MILLI;
+pub const RETIRE_MS: u32 = 50;
+const CLOCK_LAG: u64 = 120 * base::MILLI;
 /// Longest wait for frames: how soon a worker sees that it is to stop.
 const WAIT_MS: i32 = 250;
 /// Records wait in a batch for at most this long.
-const FLUSH_EVERY: Duration = Duration::from_millis(50);
+const FLUSH_EVERY: Duration = Duration::from_millis(100);
 /// How often the account is told.
 const TELL_EVERY: Duration = Duration::from_secs(1);
 

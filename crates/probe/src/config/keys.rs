@@ -142,7 +142,7 @@ keys! {
         "look inside VXLAN, GRE, Geneve and other tunnels, or report the tunnels themselves";
     Workers "workers" None, Ours Full Capture start, Form::Number(1, 64), "1",
         "threads that capture and analyse; flows are spread over them";
-    Ring "ring" None, Ours Full Capture start, Form::Number(1, 1024), "8",
+    Ring "ring" None, Ours Full Capture start, Form::Number(1, 1024), "16",
         "MB of the buffer between kernel and probe, for each worker";
 
     AutoCheck "auto-check" Some('c'), Original Full Report live, Form::Words(&["0", "1", "off"]), "1" empty "off",

@@ -24,6 +24,7 @@ mod table;
 pub mod tds;
 #[doc(hidden)]
 pub mod template;
+pub mod tns;
 
 pub use identify::{Candidates, Identity, identify};
 pub use session::{Anomaly, Cx, Finished, Limits, MarkSpan, Parser, Pool, Progress, Transport, Txn, Verdict};

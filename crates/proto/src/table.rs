@@ -109,6 +109,9 @@ protocols! {
     /// Microsoft SQL Server, MS-TDS.
     Tds = tds { name: "sqlserver", nano: "sqlserver", response: &f::sql::SQL_RESPONSE, load: Some(&f::sql::SQL_LOAD),
         tcp: [1433], udp: [] }
+    /// Oracle, TNS and TTC.
+    Tns = tns { name: "oracle", nano: "oracle", response: &f::sql::SQL_RESPONSE, load: Some(&f::sql::SQL_LOAD),
+        tcp: [1521, 1522, 1526], udp: [] }
 }
 
 impl std::fmt::Debug for AnySession {

@@ -1,0 +1,530 @@
+//! State of one connection: packets are found, calls and answers paired by turns.
+
+use super::call::{self, Call, What};
+use super::wire::{self, HEADER, Header, WIDE, header, kind};
+use super::{probe, text, verdict};
+use crate::session::{Cx, Parser, Progress, Transport, Txn, Verdict};
+use base::{Direction, Mark};
+use record::{Kind, Quality, f::sql as f};
+use std::collections::VecDeque;
+
+/// Bytes of a packet that are waited for; what is behind them is passed by.
+const WHOLE: usize = 32 * 1024;
+/// Bytes kept of a call beside its text.
+const BESIDE: usize = 4096;
+/// Bytes kept of a call, whatever the limit for texts.
+const MOST: usize = 512 * 1024;
+/// Bytes kept of the end of an answer: the verdict and its message.
+const TAIL: usize = 4096;
+/// Statements kept of a connection by their cursors: a server has 300 open as a rule.
+const CURSORS: usize = 512;
+/// Bytes of all their texts.
+const TEXTS: usize = 1024 * 1024;
+/// Pieces in which no packet was found, before a guess is taken back.
+const MISSES: u8 = 16;
+/// Longest name that is kept.
+const NAME: usize = 512;
+/// Size of packets when it was not agreed on before our eyes: the least that is.
+const SIZE: u32 = 512;
+
+/// A call that waits for its answer.
+#[derive(Debug)]
+struct Ask {
+    call: Call,
+    /// `None` when it is not told.
+    txn: Option<Txn>,
+    /// The message, as far as it is kept.
+    message: Vec<u8>,
+    cut: bool,
+    /// Its last packet was full: it may go on.
+    goes_on: bool,
+    /// Its text was looked for.
+    settled: bool,
+    /// Its statement changes or returns rows.
+    counts: bool,
+    /// The text of what it parses, for its cursor.
+    text: Box<[u8]>,
+    begun: bool,
+    /// The first kind of message in the answer.
+    first: u8,
+    tail: Vec<u8>,
+    last: Mark,
+}
+
+impl Ask {
+    fn heap(&self) -> usize {
+        let record = self.txn.as_ref().and_then(|t| t.record.as_ref()).map_or(0, |r| r.heap());
+        [self.message.capacity(), self.text.len(), self.tail.capacity()]
+            .iter()
+            .fold(record, |a, n| a.saturating_add(*n))
+    }
+}
+
+/// One direction.
+#[derive(Debug, Default)]
+struct Half {
+    sync: bool,
+    /// Bytes of the packet that are to be passed by.
+    skip: usize,
+    ended: bool,
+}
+
+/// State of one connection.
+#[derive(Debug)]
+pub struct Session {
+    halves: [Half; 2],
+    /// Lengths of packets have four bytes.
+    wide: bool,
+    /// Size of packets: agreed on, or the largest seen.
+    size: u32,
+    queue: VecDeque<Ask>,
+    /// A connection asked for.
+    connect: Option<Txn>,
+    user: Box<[u8]>,
+    db: Box<[u8]>,
+    cursors: Vec<(u32, Box<[u8]>)>,
+    texts: usize,
+    /// An answer came that nobody waited for.
+    orphan: bool,
+    /// Some of an answer was lost, and none was whole since.
+    doubt: bool,
+    proven: bool,
+    misses: u8,
+}
+
+impl Session {
+    /// A new one.
+    #[must_use]
+    pub fn new(_transport: Transport) -> Session {
+        Session {
+            halves: Default::default(),
+            wide: false,
+            size: SIZE,
+            queue: VecDeque::new(),
+            connect: None,
+            user: Box::default(),
+            db: Box::default(),
+            cursors: Vec::new(),
+            texts: 0,
+            orphan: false,
+            doubt: false,
+            proven: false,
+            misses: 0,
+        }
+    }
+
+    fn half(&mut self, dir: Direction) -> &mut Half {
+        let [c, s] = &mut self.halves;
+        match dir {
+            Direction::ToServer => c,
+            Direction::ToClient => s,
+        }
+    }
+
+    fn remember(&mut self, cursor: u32, text: Box<[u8]>) {
+        if cursor == 0 {
+            return;
+        }
+        if let Some(at) = self.cursors.iter().position(|c| c.0 == cursor) {
+            let (_, old) = self.cursors.remove(at);
+            self.texts = self.texts.saturating_sub(old.len());
+        }
+        self.texts = self.texts.saturating_add(text.len());
+        self.cursors.push((cursor, text));
+        while self.cursors.len() > 1 && (self.cursors.len() > CURSORS || self.texts > TEXTS) {
+            let (_, old) = self.cursors.remove(0);
+            self.texts = self.texts.saturating_sub(old.len());
+        }
+    }
+
+    /// Is a packet of this length the last of its message? Full ones are not.
+    fn is_last(&self, h: Header) -> bool {
+        /// Servers leave so much when the next item does not fit.
+        const SLACK: u32 = 64;
+        u32::try_from(h.len).unwrap_or(u32::MAX).saturating_add(SLACK) < self.size
+    }
+
+    /// A packet, as much of it as is waited for.
+    fn packet(&mut self, cx: &mut Cx<'_>, dir: Direction, h: Header, bytes: &[u8]) {
+        let last = cx.mark_at(bytes.len().saturating_sub(1));
+        match (h.kind, dir) {
+            (kind::CONNECT, Direction::ToServer) => self.connects(cx, bytes, last),
+            (kind::ACCEPT, _) => {
+                if let Some((version, size)) = wire::accept(bytes) {
+                    self.wide = version >= WIDE;
+                    self.size = size.max(SIZE);
+                }
+                self.proven = true;
+                if let Some(txn) = self.connect.take() {
+                    cx.forget(txn);
+                }
+            }
+            (kind::REFUSE, _) => self.refuses(cx, bytes, last),
+            (kind::REDIRECT, _) => {
+                self.proven = true;
+                if let Some(txn) = self.connect.take() {
+                    cx.forget(txn);
+                }
+            }
+            (kind::MARKER, Direction::ToClient) => {
+                if let Some(ask) = self.queue.front_mut() {
+                    ask.begun = true;
+                    if let Some(txn) = &mut ask.txn {
+                        txn.answering(cx.mark_at(0));
+                    }
+                }
+            }
+            (kind::DATA, Direction::ToServer) => self.asked(cx, h, bytes, last),
+            (kind::DATA, Direction::ToClient) => self.answered(cx, h, bytes, last),
+            _ => {}
+        }
+    }
+
+    fn connects(&mut self, cx: &mut Cx<'_>, bytes: &[u8], last: Mark) {
+        self.proven |= wire::is_connect(bytes);
+        let descriptor = wire::connect_data(bytes).unwrap_or_default();
+        self.descriptor(descriptor);
+        if let Some(txn) = self.connect.take() {
+            cx.forget(txn);
+        }
+        let mut txn = cx.open(Kind::Sql, 0);
+        txn.asked(last);
+        self.connect = Some(txn);
+    }
+
+    fn descriptor(&mut self, text: &[u8]) {
+        if let Some(db) = wire::value(text, b"SERVICE_NAME").or(wire::value(text, b"SID")) {
+            self.db = db.get(..NAME).unwrap_or(db).into();
+        }
+    }
+
+    fn refuses(&mut self, cx: &mut Cx<'_>, bytes: &[u8], last: Mark) {
+        self.proven = true;
+        let Some(mut txn) = self.connect.take() else { return };
+        txn.answering(cx.mark_at(0));
+        // Reasons of the user and the system, the length of the text.
+        let text = bytes.get(12..).unwrap_or_default();
+        txn.text(&f::SQL, b"", 0);
+        if !self.db.is_empty() {
+            txn.text(&f::DB, &self.db, NAME);
+        }
+        txn.text(&f::ERR, text, cx.limits.text);
+        if let Some(code) = wire::value(text, b"ERR").or(wire::value(text, b"CODE")) {
+            txn.text(&f::RET_CODE, code, 16);
+        }
+        cx.close(txn, last);
+    }
+
+    /// Data of the client.
+    fn asked(&mut self, cx: &mut Cx<'_>, h: Header, bytes: &[u8], last: Mark) {
+        let message = bytes.get(HEADER.saturating_add(2)..).unwrap_or_default();
+        let last_packet = self.is_last(h);
+        let most = cx.limits.text.saturating_mul(2).saturating_add(BESIDE).min(MOST);
+        if let Some(ask) = self.queue.back_mut()
+            && ask.goes_on
+            && !ask.begun
+        {
+            let room = most.saturating_sub(ask.message.len());
+            ask.message.extend_from_slice(message.get(..room).unwrap_or(message));
+            ask.cut |= message.len() > room || h.len > bytes.len();
+            ask.goes_on = !last_packet;
+            if let Some(txn) = &mut ask.txn {
+                txn.asked(last);
+            }
+            return;
+        }
+        if self.connect.is_some() && message.starts_with(b"(") {
+            // A descriptor that was too long for its packet.
+            self.descriptor(message);
+            return;
+        }
+        let Some(call) = call::read(message) else { return };
+        if self.queue.front().is_some_and(|a| a.begun) {
+            // Whatever its last packet looked like: the client has heard the answer.
+            self.close(cx);
+        }
+        if std::mem::take(&mut self.doubt) {
+            // The client has heard what we have not.
+            self.give_up(cx, Quality::GAP);
+        }
+        if self.orphan && !self.queue.is_empty() {
+            // That answer came before its call, as the packets were captured.
+            self.give_up(cx, Quality::PERFECT);
+        }
+        if self.queue.len() >= cx.limits.pipeline.max(1) {
+            cx.anomaly("oracle-pipeline-full");
+            if let Some(ask) = self.queue.pop_front() {
+                self.unanswered(cx, ask, Quality::PERFECT);
+            }
+        }
+        let txn = call.what.is_told().then(|| {
+            let mut txn = cx.open(Kind::Sql, 0);
+            txn.asked(last);
+            txn
+        });
+        let mut ask = Ask {
+            call,
+            txn,
+            message: message.get(..most).unwrap_or(message).to_vec(),
+            cut: message.len() > most || h.len > bytes.len(),
+            goes_on: !last_packet,
+            settled: false,
+            counts: false,
+            text: Box::default(),
+            begun: false,
+            first: 0,
+            tail: Vec::new(),
+            last: Mark::default(),
+        };
+        if last_packet {
+            self.settle(cx, &mut ask);
+        }
+        self.queue.push_back(ask);
+    }
+
+    /// The message is whole: what does it say?
+    fn settle(&mut self, cx: &mut Cx<'_>, ask: &mut Ask) {
+        if std::mem::replace(&mut ask.settled, true) {
+            return;
+        }
+        let message = std::mem::take(&mut ask.message);
+        let cap = cx.limits.text;
+        let text = match ask.call.what {
+            What::Statement | What::Parse(_) => ask.call.text(&message, ask.cut).unwrap_or_default(),
+            What::Again(cursor) => {
+                let known = self.cursors.iter().find(|c| c.0 == cursor);
+                known.map(|c| c.1.as_ref()).unwrap_or_default().into()
+            }
+            What::Commit => b"COMMIT"[..].into(),
+            What::Rollback => b"ROLLBACK"[..].into(),
+            What::Login => {
+                if let Some(user) = ask.call.user(&message) {
+                    self.user = user.get(..NAME).unwrap_or(user).into();
+                }
+                b""[..].into()
+            }
+            What::Other => return,
+        };
+        ask.counts = text::has_rows(&text);
+        let text = text.get(..cap).unwrap_or(&text);
+        if let Some(txn) = &mut ask.txn {
+            txn.text(&f::SQL, text, cap);
+            if !self.user.is_empty() {
+                txn.text(&f::USER, &self.user, NAME);
+            }
+            if !self.db.is_empty() {
+                txn.text(&f::DB, &self.db, NAME);
+            }
+        }
+        match ask.call.what {
+            What::Parse(cursor) => {
+                self.proven = true;
+                let text = text.into();
+                self.remember(cursor, text);
+            }
+            What::Statement => {
+                self.proven |= !text.is_empty();
+                ask.text = text.into();
+            }
+            _ => {}
+        }
+    }
+
+    /// Data of the server.
+    fn answered(&mut self, cx: &mut Cx<'_>, h: Header, bytes: &[u8], last: Mark) {
+        /// The last packet of an answer, from version 23 on; or of the connection.
+        const ENDS: u8 = 0x20;
+        let flags = bytes.get(HEADER).copied().unwrap_or_default();
+        let message = bytes.get(HEADER.saturating_add(2)..).unwrap_or_default();
+        let is_last = self.is_last(h) || flags & ENDS != 0;
+        let Some(mut ask) = self.queue.pop_front() else {
+            self.orphan = true;
+            return;
+        };
+        self.orphan = false;
+        self.settle(cx, &mut ask);
+        if !ask.begun || ask.first == 0 {
+            ask.first = message.first().copied().unwrap_or_default();
+        }
+        ask.begun = true;
+        if let Some(txn) = &mut ask.txn {
+            txn.answering(cx.mark_at(0));
+        }
+        ask.last = last;
+        let seen = h.len <= bytes.len();
+        if seen {
+            let tail = message.get(message.len().saturating_sub(TAIL)..).unwrap_or_default();
+            ask.tail.extend_from_slice(tail);
+            let more = ask.tail.len().saturating_sub(TAIL);
+            ask.tail.drain(..more);
+        } else {
+            ask.tail.clear();
+        }
+        self.queue.push_front(ask);
+        if is_last && !message.is_empty() {
+            self.close(cx);
+        }
+    }
+
+    /// The oldest call is answered.
+    fn close(&mut self, cx: &mut Cx<'_>) {
+        let Some(mut ask) = self.queue.pop_front() else { return };
+        self.doubt = false;
+        let v = verdict::read(&ask.tail, ask.call.seq);
+        let tainted = ask.txn.as_ref().is_some_and(|t| t.quality.has(Quality::GAP));
+        if let (Some(s), What::Statement) = (v.status, ask.call.what) {
+            let text = std::mem::take(&mut ask.text);
+            self.remember(s.cursor, text);
+        }
+        let Some(mut txn) = ask.txn.take() else { return };
+        if ask.call.what == What::Login && v.error.is_none() {
+            cx.forget(txn);
+            return;
+        }
+        match v.error {
+            Some((n, text)) => {
+                self.proven = true;
+                txn.text(&f::ERR, text, cx.limits.text);
+                txn.text(&f::RET_CODE, n.to_string().as_bytes(), 16);
+            }
+            None if tainted => {}
+            None => {
+                txn.text(&f::ERR, b"", 0);
+                txn.word(&f::RET_CODE, "0");
+            }
+        }
+        // Of a query the rows so far are all only at its end.
+        let query = matches!(ask.first, 6 | 0x10);
+        if let Some(s) = v.status
+            && (v.is_end || !query)
+            && ask.counts
+        {
+            txn.num(&f::ROWS, u64::from(s.rows));
+        }
+        cx.close(txn, ask.last);
+    }
+
+    fn unanswered(&mut self, cx: &mut Cx<'_>, mut ask: Ask, q: Quality) {
+        self.settle(cx, &mut ask);
+        if let Some(mut txn) = ask.txn {
+            if ask.call.what == What::Login {
+                cx.forget(txn);
+                return;
+            }
+            txn.taint(q);
+            cx.close(txn, ask.last);
+        }
+    }
+
+    /// No (more) answers will come for what waits.
+    fn give_up(&mut self, cx: &mut Cx<'_>, q: Quality) {
+        while let Some(ask) = self.queue.pop_front() {
+            self.unanswered(cx, ask, q);
+        }
+    }
+
+    /// Something was lost; if `boundary`, where packets begin, too.
+    fn lose(&mut self, cx: &mut Cx<'_>, dir: Direction, boundary: bool) {
+        if boundary {
+            let half = self.half(dir);
+            (half.sync, half.skip) = (false, 0);
+        }
+        match dir {
+            Direction::ToServer => {
+                // A call that is not whole: its answer may be anyone's.
+                if boundary || self.queue.back().is_some_and(|a| !a.begun) {
+                    self.give_up(cx, Quality::GAP);
+                }
+            }
+            Direction::ToClient if self.queue.len() > 1 => self.give_up(cx, Quality::GAP),
+            Direction::ToClient => {
+                self.doubt = true;
+                if let Some(ask) = self.queue.front_mut() {
+                    ask.tail.clear();
+                    if let Some(txn) = &mut ask.txn {
+                        txn.taint(Quality::GAP);
+                    }
+                }
+            }
+        }
+    }
+}
+
+impl Parser for Session {
+    fn data(&mut self, cx: &mut Cx<'_>, dir: Direction, bytes: &[u8]) -> Progress {
+        if self.half(dir).skip > 0 {
+            let n = self.half(dir).skip.min(bytes.len());
+            let half = self.half(dir);
+            half.skip = half.skip.saturating_sub(n);
+            return Progress::Consumed(n);
+        }
+        let Some(head) = bytes.first_chunk::<HEADER>() else { return Progress::Need(HEADER) };
+        if !self.half(dir).sync {
+            let fits =
+                header(*head, self.wide).is_some() && (self.wide || probe::look(dir, bytes) != Verdict::No);
+            if !fits {
+                self.misses = self.misses.saturating_add(1);
+                return if !self.proven && self.misses > MISSES {
+                    Progress::Lost
+                } else {
+                    Progress::Consumed(bytes.len())
+                };
+            }
+            self.half(dir).sync = true;
+        }
+        let Some(h) = header(*head, self.wide) else {
+            if self.proven {
+                cx.anomaly("oracle-packet");
+            }
+            self.misses = self.misses.saturating_add(1);
+            if !self.proven && self.misses > MISSES {
+                return Progress::Lost;
+            }
+            self.lose(cx, dir, true);
+            return Progress::Consumed(bytes.len());
+        };
+        let want = h.len.min(WHOLE).min(cx.limits.stream);
+        let Some(packet) = bytes.get(..want) else { return Progress::Need(want) };
+        self.wide |= h.wide;
+        self.size = self.size.max(u32::try_from(h.len).unwrap_or(u32::MAX));
+        self.half(dir).skip = h.len.saturating_sub(want);
+        self.packet(cx, dir, h, packet);
+        Progress::Consumed(want)
+    }
+
+    fn gap(&mut self, cx: &mut Cx<'_>, dir: Direction, n: u64) {
+        let half = self.half(dir);
+        match usize::try_from(n).ok().and_then(|n| half.skip.checked_sub(n)) {
+            // Within what is passed by anyway.
+            Some(left) if half.skip > 0 => {
+                half.skip = left;
+                self.lose(cx, dir, false);
+            }
+            _ => self.lose(cx, dir, true),
+        }
+    }
+
+    fn end(&mut self, cx: &mut Cx<'_>, dir: Direction) {
+        self.half(dir).ended = true;
+        // A client may close its direction and still wait for answers.
+        if self.half(Direction::ToClient).ended {
+            if self.queue.front().is_some_and(|a| a.begun && a.first != 0) {
+                self.close(cx);
+            }
+            self.give_up(cx, Quality::PERFECT);
+            if let Some(mut txn) = self.connect.take() {
+                txn.text(&f::SQL, b"", 0);
+                cx.forget(txn);
+            }
+        }
+    }
+
+    fn held(&self) -> usize {
+        let asks = self.queue.iter().fold(0usize, |n, a| n.saturating_add(a.heap()));
+        let queue = self.queue.capacity().saturating_mul(size_of::<Ask>());
+        let cursors = self.cursors.capacity().saturating_mul(size_of::<(u32, Box<[u8]>)>());
+        [asks, queue, cursors, self.texts, self.user.len(), self.db.len()]
+            .iter()
+            .fold(0, |n, m| n.saturating_add(*m))
+    }
+}

@@ -1,0 +1,215 @@
+//! The outcome of a call, at the end of its answer: the `ORA-` message, and the numbers before it.
+
+use super::wire::{is_text, number};
+use base::Reader;
+
+/// What stands at the end of an answer.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Verdict<'a> {
+    /// Number and text of the error.
+    pub(super) error: Option<(u32, &'a [u8])>,
+    /// Rows so far, and the cursor, where that was understood.
+    pub(super) status: Option<Status>,
+    /// No more rows.
+    pub(super) is_end: bool,
+}
+
+/// The numbers of the verdict.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Status {
+    pub(super) rows: u32,
+    pub(super) error: u32,
+    pub(super) cursor: u32,
+}
+
+/// No more rows: the end of a query.
+const NO_DATA: u32 = 1403;
+/// Bytes at the end of an answer that may be the verdict without its text.
+const NUMBERS: usize = 320;
+
+/// Reads the verdict on call `seq` from the last bytes of its answer.
+pub(super) fn read(tail: &[u8], seq: u8) -> Verdict<'_> {
+    let message = message(tail);
+    let before = message.map_or(tail.len(), |(at, ..)| at);
+    let from = before.saturating_sub(NUMBERS);
+    let numbers = tail.get(from..before).unwrap_or_default();
+    let status = status(numbers, seq).filter(|s| message.is_none_or(|(_, n, _)| s.error == n));
+    let mut verdict = Verdict { error: None, status, is_end: false };
+    if let Some((_, n, text)) = message {
+        // A statement that found no row where it needs one is told with the lines where that was.
+        if n == NO_DATA && !text.windows(9).any(|w| w == b"ORA-06512") {
+            verdict.is_end = true;
+        } else if status.is_some() || has_number(numbers, n) {
+            verdict.error = Some((n, text));
+        }
+    }
+    verdict
+}
+
+/// The number of the message stands in front of it, in either encoding.
+fn has_number(numbers: &[u8], n: u32) -> bool {
+    let Ok(n) = u16::try_from(n) else { return true };
+    numbers.array_windows::<2>().any(|w| *w == n.to_be_bytes() || *w == n.to_le_bytes())
+}
+
+/// The message at the very end: its place, number, and text.
+fn message(tail: &[u8]) -> Option<(usize, u32, &[u8])> {
+    /// What newer servers put behind it.
+    const BEHIND: usize = 16;
+    let mut from = 0usize;
+    loop {
+        let rest = tail.get(from..)?;
+        let at = rest.windows(4).position(|w| w == b"ORA-")?.saturating_add(from);
+        let text = tail.get(at..)?;
+        let digits = text.get(4..9).filter(|d| d.iter().all(u8::is_ascii_digit));
+        let len = at.checked_sub(1).and_then(|i| tail.get(i)).map_or(0, |n| usize::from(*n));
+        if let (Some(digits), Some(b':')) = (digits, text.get(9)) {
+            let n = digits
+                .iter()
+                .fold(0u32, |n, d| n.saturating_mul(10).saturating_add(u32::from(d.wrapping_sub(b'0'))));
+            let whole = text.get(..len).filter(|t| {
+                len > 10
+                    && text.len().saturating_sub(len) <= BEHIND
+                    && t.iter().all(|b| is_text(*b) || *b == 0)
+            });
+            // A count of 0xfe: chunks; the text is one as a rule, and goes to the end.
+            let long = (len > 252 || tail.get(at.wrapping_sub(2)) == Some(&0xfe)).then_some(text);
+            if let Some(text) = whole.or(long) {
+                let end = text.iter().position(|b| *b == 0).unwrap_or(text.len());
+                return Some((at, n, text.get(..end).unwrap_or(text).trim_ascii_end()));
+            }
+        }
+        from = at.saturating_add(4);
+    }
+}
+
+/// Finds the numbers: those that fit the call to the end, the last such if there are more.
+fn status(bytes: &[u8], seq: u8) -> Option<Status> {
+    /// The message that carries them.
+    const STATUS: u8 = 4;
+    let mut found = None;
+    for (i, b) in bytes.iter().enumerate() {
+        if *b == STATUS {
+            let body = bytes.get(i.saturating_add(1)..).unwrap_or_default();
+            if let Some(s) = thin(body, seq).or_else(|| oci(body, seq)).or_else(|| old_oci(body, seq)) {
+                found = Some(s);
+            }
+        }
+    }
+    found
+}
+
+/// As thin clients get it: call status, sequence, rows, error, two of arrays, cursor, position, kind, fatal, flags,
+/// three bytes, row identifier in five, error of the system, number of the call.
+fn thin(bytes: &[u8], seq: u8) -> Option<Status> {
+    let mut r = Reader::new(bytes);
+    number(&mut r).filter(|n| *n <= 0xff_ffff)?;
+    number(&mut r)?;
+    let (rows, error) = (number(&mut r)?, number(&mut r)?);
+    number(&mut r)?;
+    number(&mut r)?;
+    let cursor = number(&mut r)?;
+    // The position may be negative.
+    match r.u8("position").ok()? {
+        n @ (0..=2 | 0x81 | 0x82) => r.skip(usize::from(n & 3), "position").ok()?,
+        _ => return None,
+    }
+    r.skip(2, "kind, is it fatal").ok()?;
+    number(&mut r)?;
+    r.skip(3, "options, parameter, warnings").ok()?;
+    number(&mut r)?;
+    number(&mut r)?;
+    r.u8("row").ok()?;
+    number(&mut r)?;
+    number(&mut r)?;
+    number(&mut r)?;
+    // With one more in between at older servers.
+    let call = match r.rest() {
+        [0, call, ..] if seq != 0 => call,
+        [call, ..] => call,
+        [] => return None,
+    };
+    (*call == seq).then_some(Status { rows, error, cursor })
+}
+
+/// As OCI 10 gets it, in fixed places: status 0, sequence 4, a flag, rows 7, error 11, cursor 17, call 48.
+fn oci(bytes: &[u8], seq: u8) -> Option<Status> {
+    let mut r = Reader::new(bytes);
+    let status = r.le32("status").ok()?;
+    r.le16("sequence").ok()?;
+    r.u8("flag").ok()?;
+    let rows = r.le32("rows").ok()?;
+    let error = u32::from(r.le16("error").ok()?);
+    r.le32("arrays").ok()?;
+    let cursor = u32::from(r.le16("cursor").ok()?);
+    (status <= 0xff && bytes.get(48) == Some(&seq) && bytes.get(49..52) == Some(&[0, 0, 1]))
+        .then_some(Status { rows, error, cursor })
+}
+
+/// As OCI 9 gets it: status 0, rows 4, error 8, cursor 14, call 46.
+fn old_oci(bytes: &[u8], seq: u8) -> Option<Status> {
+    let mut r = Reader::new(bytes);
+    let status = r.le32("status").ok()?;
+    let rows = r.le32("rows").ok()?;
+    let error = u32::from(r.le16("error").ok()?);
+    r.le32("arrays").ok()?;
+    let cursor = u32::from(r.le16("cursor").ok()?);
+    (status <= 0xff && bytes.get(46) == Some(&seq) && bytes.get(47..50) == Some(&[0, 0, 0]))
+        .then_some(Status { rows, error, cursor })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ERROR: &[u8] = b"ORA-00942: table or view does not exist\n";
+
+    /// Status 1, sequence 7, no rows, error 942, cursor 1, position 120; call 7; the message.
+    fn thin_error() -> Vec<u8> {
+        let head = b"\x04\x01\x01\x01\x07\x00\x02\x03\xae\x00\x00\x01\x01\x01\x78\0\0\0\0\0\0\0\0\0\0\0\0\0\x07\0\x01\x01\0\0\0\0\0";
+        [&head[..], &[ERROR.len() as u8], ERROR].concat()
+    }
+
+    #[test]
+    fn errors_of_thin_clients_and_of_oci() {
+        let t = thin_error();
+        let v = read(&t, 7);
+        assert_eq!(v.error, Some((942, ERROR.trim_ascii_end())));
+        assert_eq!(v.status, Some(Status { rows: 0, error: 942, cursor: 1 }));
+        assert_eq!(read(&t, 8).status, None, "another call");
+        assert_eq!(read(&t, 8).error, v.error, "the number is there");
+        // OCI 10: rows 2 by then.
+        let mut t = vec![0u8; 53];
+        t[0] = 4;
+        t[1] = 1;
+        t[5] = 4;
+        t[7] = 1;
+        t[8] = 2;
+        t[12..14].copy_from_slice(&1403u16.to_le_bytes());
+        t[18] = 5;
+        t[49] = 12;
+        t[52] = 1;
+        let v = read(&t, 12);
+        assert_eq!(v.status, Some(Status { rows: 2, error: 1403, cursor: 5 }));
+        t.extend(b"\x19ORA-01403: no data found\n");
+        let v = read(&t, 12);
+        assert!(v.is_end && v.error.is_none());
+        assert_eq!(v.status.map(|s| s.rows), Some(2));
+    }
+
+    #[test]
+    fn rows_that_look_like_errors_are_none() {
+        let row = b"\x06\x01\x07\x28ORA-00942: table or view does not exist\n\x01\x02";
+        let more = [&row[..], &[0; 40]].concat();
+        assert_eq!(read(&more, 7).error, None, "not at the end");
+        let last = b"\x06\x01\x07\x28ORA-00942: table or view does not exist\n";
+        assert_eq!(read(last, 7).error, None, "its number does not stand in front");
+    }
+
+    #[test]
+    fn no_row_where_one_is_needed_is_an_error() {
+        let text = b"ORA-01403: no data found\nORA-06512: at line 1\n";
+        let t = [&b"\x04\x05\x7b"[..], &[text.len() as u8], text].concat();
+        assert_eq!(read(&t, 1).error.map(|e| e.0), Some(1403));
+    }
+}

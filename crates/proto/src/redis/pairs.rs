@@ -10,9 +10,12 @@
 //! sends again after an answer; of any other client, it sends after a silence that is long
 //! against its answers' delays.
 
+mod doubt;
+
 use super::command::{Command, ReplyMode, Secret, Verb};
 use crate::session::{Cx, Txn};
-use base::{MILLI, Mark, SECOND, Timestamp};
+use base::{Mark, Timestamp};
+use doubt::{DOUBTED, DOUBTED_BYTES, Doubt, Held, ROUNDS};
 use record::{Kind, Quality, Record, f::redis as f};
 use std::collections::VecDeque;
 
@@ -26,34 +29,6 @@ pub(super) struct Pending {
     due: u64,
     asked: Timestamp,
     heap: usize,
-}
-
-/// An answer in wait for its command.
-#[derive(Debug)]
-struct Held {
-    text: Vec<u8>,
-    is_error: bool,
-    first: Mark,
-    end: Mark,
-}
-
-/// What is collected while it is not known how many answers are due.
-#[derive(Debug, Default)]
-struct Doubt {
-    answers: VecDeque<Held>,
-    /// Answers since the last loss of answers, dropped ones too.
-    count: usize,
-    bytes: usize,
-    /// Commands at the head of the queue whose answers are certain all the same.
-    certain: usize,
-    /// Answers were lost: fewer may have come than commands.
-    lost_answers: bool,
-    lost: bool,
-    /// The next command may stand right behind lost ones: it proves no silence.
-    behind_gap: bool,
-    /// Moments that look as if nothing were under way, and how many are wanted.
-    rounds: u8,
-    wanted: u8,
 }
 
 /// Where the answer under way goes.
@@ -75,19 +50,8 @@ pub(super) enum Class {
     Ack,
 }
 
-/// Commands that are kept in doubt: more are not in wait for one moment.
-const DOUBTED: usize = 256;
-/// Bytes of answers that are kept in doubt.
-const DOUBTED_BYTES: usize = 64 * 1024;
-/// Rounds that must look alike when nothing is known of a client: one that always has some
-/// commands under way looks for a while like one that waits for each answer.
-const ROUNDS: u8 = 8;
-/// Answers after which it is known how a client asks.
-const KNOWN: u32 = 4;
 /// The queue keeps room for this many; more is given back when it is empty.
 const KEPT: usize = 16;
-/// A silence that ends all doubt lies between these (nanoseconds).
-const SILENCE: (u64, u64) = (20 * MILLI, SECOND);
 
 /// The commands of a flow that are under way.
 #[derive(Debug, Default)]
@@ -128,97 +92,6 @@ impl Pairs {
     /// The connection stood before the probe.
     pub(super) fn joined(&mut self) {
         self.doubt = Some(Box::new(Doubt { wanted: ROUNDS, ..Doubt::default() }));
-    }
-
-    /// A command begins at `at`. `whole`: the server is not in the middle of an answer. True when
-    /// nothing was under way although it was not known.
-    pub(super) fn begins(&mut self, cx: &mut Cx<'_>, at: Mark, whole: bool) -> bool {
-        let answered = self.heard.0 > 0 && self.heard >= self.asked && at.time >= self.heard;
-        let Some(d) = &mut self.doubt else {
-            if !self.pending.is_empty() {
-                self.overlaps = true;
-                self.slides |= answered;
-            }
-            return false;
-        };
-        let behind_gap = std::mem::take(&mut d.behind_gap);
-        if !answered || behind_gap {
-            self.pipelines |= !behind_gap && !d.lost_answers && self.pending.len() > d.count;
-            return false;
-        }
-        let all = d.certain == 0 && self.owed == 0 && (d.lost_answers || d.count >= self.pending.len());
-        if !all || !whole {
-            self.slides = true;
-            d.rounds = 0;
-            return false;
-        }
-        let (least, most) = SILENCE;
-        let silence =
-            if self.slowest == 0 { most } else { self.slowest.saturating_mul(4).clamp(least, most) };
-        d.rounds = d.rounds.saturating_add(1);
-        let settled = at.time.since(self.heard) >= silence || (!self.slides && d.rounds >= d.wanted);
-        if settled {
-            self.settle(cx);
-        }
-        settled
-    }
-
-    /// Nothing is under way: the last answer is the last command's.
-    fn settle(&mut self, cx: &mut Cx<'_>) {
-        let Some(d) = self.doubt.take() else { return };
-        let mut d = *d;
-        let mut from = self.pending.len();
-        let mut due = 0usize;
-        let mut next = Timestamp(u64::MAX);
-        for p in self.pending.iter().rev() {
-            let last = d.answers.len().checked_sub(due.saturating_add(1)).and_then(|at| d.answers.get(at));
-            due = due.saturating_add(p.due as usize);
-            let first = d.answers.len().checked_sub(due).and_then(|at| d.answers.get(at));
-            let fits = first.is_some_and(|a| a.first.time >= p.asked)
-                && (self.pipelines || last.is_some_and(|a| a.end.time <= next));
-            if !fits {
-                break;
-            }
-            next = p.txn.began();
-            from = from.saturating_sub(1);
-        }
-        let matched: usize =
-            self.pending.iter().skip(from).fold(0usize, |n, p| n.saturating_add(p.due as usize));
-        let skipped = d.answers.len().saturating_sub(matched);
-        d.answers.drain(..skipped);
-        let q = if d.lost { Quality::GAP } else { Quality::MIDSTREAM };
-        for _ in 0..from {
-            if let Some(mut p) = self.pop() {
-                p.txn.taint(q);
-                cx.give_up(p.txn);
-            }
-        }
-        while let Some(mut p) = self.pop() {
-            for n in 0..p.due {
-                let Some(a) = d.answers.pop_front() else { break };
-                p.txn.answering(a.first);
-                if let Some(r) = &mut p.txn.record {
-                    if n == 0 {
-                        r.begin_text(&f::RES);
-                    } else {
-                        r.append(b" ");
-                    }
-                    let quote = a.text.iter().position(|b| is_quote(*b));
-                    match (p.secret, quote) {
-                        (Secret::None, _) | (Secret::Quoted, None) => r.append(&a.text),
-                        (Secret::Quoted, Some(at)) => {
-                            r.append(a.text.get(..at).unwrap_or_default());
-                            r.append(b"***");
-                        }
-                        (Secret::Config | Secret::Whole, _) => r.append(b"***"),
-                    }
-                }
-                if n.saturating_add(1) == p.due {
-                    close(cx, p, a.is_error, a.end);
-                    break;
-                }
-            }
-        }
     }
 
     fn pop(&mut self) -> Option<Pending> {
@@ -441,53 +314,6 @@ impl Pairs {
     /// The server sent bytes until `at`.
     pub(super) fn heard(&mut self, at: Mark) {
         self.heard = self.heard.max(at.time);
-    }
-
-    fn begin_doubt(&mut self, lost: bool) -> &mut Doubt {
-        let certain = self.pending.len();
-        let wanted = if self.paired < KNOWN { ROUNDS } else { 1 };
-        let d = self.doubt.get_or_insert_with(|| Box::new(Doubt { wanted, certain, ..Doubt::default() }));
-        d.lost |= lost;
-        d.rounds = 0;
-        d
-    }
-
-    /// Commands may have been lost: those before are answered in order, but nobody knows how
-    /// many answers come before the answers to those behind.
-    pub(super) fn lost_commands(&mut self, cx: &mut Cx<'_>) {
-        let d = self.begin_doubt(true);
-        d.behind_gap = true;
-        let certain = d.certain;
-        // Between two losses: there is no end to count from.
-        while self.pending.len() > certain {
-            let Some(mut p) = self.pending.pop_back() else { break };
-            self.held = self.held.saturating_sub(p.heap);
-            p.txn.taint(Quality::GAP);
-            cx.give_up(p.txn);
-        }
-    }
-
-    /// Answers may have been lost.
-    pub(super) fn lost_answers(&mut self, cx: &mut Cx<'_>) {
-        if !matches!(self.into, Into::Nowhere) {
-            self.taint(Quality::GAP);
-            let at = cx.now;
-            // What came of it is told.
-            if let Into::Command(p) = &mut self.into {
-                p.due = 1;
-            }
-            self.answered(cx, false, at);
-        }
-        // Commands may have been lost behind those that were certain: there is no end to count from.
-        for _ in 0..self.doubt.as_ref().map_or(0, |d| d.certain) {
-            let Some(mut p) = self.pop() else { break };
-            p.txn.taint(Quality::GAP);
-            cx.give_up(p.txn);
-        }
-        let d = self.begin_doubt(true);
-        (d.certain, d.lost_answers, d.count, d.bytes) = (0, true, 0, 0);
-        d.answers.clear();
-        (self.owed, self.overlaps) = (0, false);
     }
 
     /// Did this client always wait for an answer before it asked again?

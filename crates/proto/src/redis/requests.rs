@@ -46,7 +46,7 @@ pub(super) struct Requests {
     room: usize,
     /// The server is between two answers.
     pub(super) is_server_idle: bool,
-    /// The server's next packet begins an answer.
+    /// The server's next packet seems to begin an answer.
     pub(super) settled: bool,
     /// A command was understood.
     pub(super) proven: bool,

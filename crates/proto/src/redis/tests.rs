@@ -337,33 +337,38 @@ fn a_gap_in_the_answers_costs_one_transaction() {
 #[test]
 fn a_pipeline_is_given_up_after_a_loss_and_the_next_is_paired() {
     let mut h = tcp();
-    warm(&mut h, 4);
+    warm(&mut h, 64);
     h.feed(C, &cmds(&["GET a", "GET b", "GET c"]));
     h.feed(S, b"+a\r\n");
     h.gap(S, 4);
     h.feed(S, b"+c\r\n");
-    h.feed(C, &cmds(&["GET d", "GET e"]));
-    h.feed(S, b"+d\r\n+e\r\n");
+    for _ in 0..9 {
+        h.feed(C, &cmds(&["GET d", "GET e"]));
+        h.feed(S, b"+d\r\n+e\r\n");
+    }
     h.finish();
     let gap = || "gap,no-response".to_owned();
     assert_eq!(
-        pairs(&h.rows()[4..]),
+        pairs(&h.rows()[64..69]),
         [("GET a", "a"), ("GET b", ""), ("GET c", ""), ("GET d", "d"), ("GET e", "e")]
     );
-    assert_eq!(qualities(&h.rows()[5..7]), [("GET b", gap()), ("GET c", gap())]);
+    assert_eq!(qualities(&h.rows()[65..67]), [("GET b", gap()), ("GET c", gap())]);
     // Lost commands: those before are answered in order, those behind from the end.
     let mut h = tcp();
-    warm(&mut h, 4);
+    warm(&mut h, 64);
     h.feed(C, &cmds(&["GET a", "GET b"]));
     h.feed(C, &cmd("GET c")[..17]);
     h.gap(C, 60);
     h.feed(C, &cmds(&["GET x", "GET y"]));
     h.feed(S, b"+a\r\n+b\r\n+c\r\n+lost\r\n+x\r\n+y\r\n");
-    h.feed(C, &cmd("GET z"));
-    h.feed(S, b"+z\r\n");
+    for _ in 0..9 {
+        h.feed(C, &cmd("GET z"));
+        h.feed(S, b"+z\r\n");
+    }
     h.finish();
-    let mut got = pairs(&h.rows()[4..]);
+    let mut got = pairs(&h.rows()[64..]);
     got.sort_unstable();
+    got.dedup();
     assert_eq!(
         got,
         [("GET ", "c"), ("GET a", "a"), ("GET b", "b"), ("GET x", "x"), ("GET y", "y"), ("GET z", "z")]
@@ -382,6 +387,7 @@ fn a_client_that_slides_is_paired_again_after_a_silence() {
     h.feed(S, b"+d\r\n");
     h.feed(C, &cmd("GET e"));
     h.feed(S, b"+e\r\n");
+    assert_eq!(h.rows().len(), 1, "no moment is sure");
     h.wait(2000);
     h.feed(C, &cmd("GET f"));
     h.feed(S, b"+f\r\n");
@@ -394,8 +400,8 @@ fn a_client_that_slides_is_paired_again_after_a_silence() {
             ("GET a", "a"),
             ("GET b", ""),
             ("GET c", ""),
-            ("GET d", ""),
-            ("GET e", ""),
+            ("GET d", "d"),
+            ("GET e", "e"),
             ("GET f", "f"),
             ("GET g", "g")
         ]

@@ -29,11 +29,11 @@ pub(super) struct Ask {
 /// An answer that came before its request.
 #[derive(Debug)]
 pub(super) struct Early {
-    channel: u16,
+    pub(super) channel: u16,
     /// What it answers.
     class: u16,
     id: u16,
-    begin: Mark,
+    pub(super) begin: Mark,
     end: Mark,
 }
 
@@ -91,9 +91,11 @@ impl Talk {
             }
             (85, _) => {
                 if let Some(ch) = self.channel(cx, s.channel)
-                    && !matches!(ch.confirms, Confirms::Next(_))
+                    && !matches!(ch.confirms, Confirms::Next { .. })
                 {
-                    ch.confirms = Confirms::Next(1);
+                    // On a channel whose opening was not seen it may be the second time.
+                    let counted = ch.confirms == Confirms::Off;
+                    ch.confirms = Confirms::Next { tag: 1, counted };
                 }
             }
             _ => {}
@@ -106,11 +108,14 @@ impl Talk {
     }
 
     /// Puts a request in wait.
-    pub(super) fn wait(&mut self, cx: &mut Cx<'_>, s: &Said<'_>, mut txn: Txn, nameless: bool) {
+    fn wait(&mut self, cx: &mut Cx<'_>, s: &Said<'_>, mut txn: Txn, nameless: bool) {
+        let full = self.asks.len() >= cx.limits.pipeline.max(1);
+        if self.channel(cx, s.channel).is_some_and(|ch| std::mem::take(&mut ch.holed)) {
+            txn.taint(Quality::GAP);
+        }
         if !self.early.is_empty()
             && let Some(answer) = self.passed(s.channel, s.method, cx.mark_at(s.last).time)
         {
-            txn.taint(Quality::GAP);
             // What a get got was told by itself.
             if s.method.role == Role::Get {
                 cx.forget(txn);
@@ -121,19 +126,18 @@ impl Talk {
                 txn.word(&f::mq::RET_CODE, "0");
             }
             cx.close(txn, answer.end);
+            if s.method.role == Role::Close {
+                self.leave(cx, s);
+            }
             return;
         }
-        let full = self.asks.len() >= cx.limits.pipeline.max(1);
-        if let Some(ch) = self.channel(cx, s.channel) {
-            if std::mem::take(&mut ch.holed) {
-                txn.taint(Quality::GAP);
-            }
-            if full || ch.untracked > 0 {
-                ch.untracked = ch.untracked.saturating_add(1);
-                cx.anomaly("amqp-pipeline");
-                cx.give_up(txn);
-                return;
-            }
+        if let Some(ch) = self.channel(cx, s.channel)
+            && (full || ch.untracked > 0)
+        {
+            ch.untracked = ch.untracked.saturating_add(1);
+            cx.anomaly("amqp-pipeline");
+            cx.give_up(txn);
+            return;
         }
         let heap = heap(&txn);
         self.heap = self.heap.saturating_add(heap);
@@ -171,7 +175,10 @@ impl Talk {
     /// The request that a method of the server answers.
     pub(super) fn find(&mut self, cx: &mut Cx<'_>, s: &Said<'_>) -> Option<Ask> {
         let (class, id) = (s.method.class, s.method.answers());
-        let same = |a: &Ask| a.channel == s.channel && a.method.class == class && a.method.id == id;
+        let time = cx.mark_at(0).time;
+        let same = |a: &Ask| {
+            a.channel == s.channel && a.method.class == class && a.method.id == id && a.txn.began() <= time
+        };
         let Some(at) = self.asks.iter().position(same) else {
             match self.channel(cx, s.channel) {
                 Some(ch) if ch.untracked > 0 => ch.untracked = ch.untracked.saturating_sub(1),
@@ -181,7 +188,7 @@ impl Talk {
         };
         // Is this the answer of the one before the gap, or was that one lost, and it is the next one's?
         let doubtful = self.asks.get(at).is_some_and(|a| a.holed)
-            && self.asks.iter().skip(at).any(|a| same(a) && !a.holed);
+            && self.asks.iter().filter(|a| same(a)).nth(1).is_some();
         let ask = self.asked(at)?;
         if !doubtful {
             return Some(ask);
@@ -307,21 +314,24 @@ impl Talk {
         let mut txn = self.push(cx, s);
         fault(&mut txn, &s.args);
         cx.close(txn, end);
-        if connection {
-            self.drop_all(cx);
-        } else {
-            self.drop_channel(cx, s.channel);
-        }
+        self.leave(cx, s);
     }
 
     /// The other side agrees.
     pub(super) fn closed(&mut self, cx: &mut Cx<'_>, s: &Said<'_>) {
-        if s.dir == Direction::ToClient
-            && let Some(Ask { mut txn, .. }) = self.find(cx, s)
-        {
-            txn.answering(cx.mark_at(0));
-            cx.close(txn, cx.mark_at(s.last));
+        // The client's follows a close of the server, which was dealt with or is held back.
+        if s.dir == Direction::ToServer {
+            return;
         }
+        // Without its request, that one is held back, and what was sent before it as well.
+        let Some(Ask { mut txn, .. }) = self.find(cx, s) else { return };
+        txn.answering(cx.mark_at(0));
+        cx.close(txn, cx.mark_at(s.last));
+        self.leave(cx, s);
+    }
+
+    /// Nothing more comes on what this method is about.
+    fn leave(&mut self, cx: &mut Cx<'_>, s: &Said<'_>) {
         if s.method.class == 10 {
             self.drop_all(cx);
         } else {

@@ -3,7 +3,7 @@
 
 use super::talk::{Talk, heap};
 use crate::session::{Cx, Txn};
-use base::{SECOND, Timestamp};
+use base::{Direction, Mark, SECOND, Timestamp};
 use record::{Quality, f};
 
 /// After a confirm and no publish for so long, nothing is under way and the tag is the last publish's.
@@ -17,8 +17,21 @@ pub(super) enum Confirms {
     /// Not known: the beginning or a publish was not seen. The tag confirmed last and when, if no
     /// publish came since.
     Unknown(Option<(u64, Timestamp)>),
-    /// The next publish has this tag.
-    Next(u64),
+    /// The next publish has this tag; `counted` from the beginning, not taken from a confirm.
+    Next { tag: u64, counted: bool },
+}
+
+/// Most confirms that are remembered while their publishes may come late.
+const EARLY: usize = 64;
+
+/// A confirm that came before its publish.
+#[derive(Debug)]
+pub(super) struct EarlyConfirm {
+    pub(super) channel: u16,
+    tag: u64,
+    multiple: bool,
+    ok: bool,
+    pub(super) end: Mark,
 }
 
 /// A publish that waits for its confirm.
@@ -35,16 +48,18 @@ pub(super) struct Publish {
 impl Confirms {
     /// The tag of a publish that comes now, if there is one and it is known.
     pub(super) fn next(&mut self, now: Timestamp) -> Option<u64> {
-        let tag = match *self {
+        let (tag, counted) = match *self {
             Confirms::Off => return None,
-            Confirms::Next(tag) => tag,
-            Confirms::Unknown(Some((last, at))) if now.since(at) >= SETTLED => last.saturating_add(1),
+            Confirms::Next { tag, counted } => (tag, counted),
+            Confirms::Unknown(Some((last, at))) if now.since(at) >= SETTLED => {
+                (last.saturating_add(1), false)
+            }
             Confirms::Unknown(_) => {
                 *self = Confirms::Unknown(None);
                 return None;
             }
         };
-        *self = Confirms::Next(tag.saturating_add(1));
+        *self = Confirms::Next { tag: tag.saturating_add(1), counted };
         Some(tag)
     }
 }
@@ -60,7 +75,42 @@ impl Talk {
         }
         let heap = heap(&txn);
         self.heap = self.heap.saturating_add(heap);
-        self.publishes.push_back(Publish { channel, tag, txn, holed: false, heap });
+        let p = Publish { channel, tag, txn, holed: false, heap };
+        if !self.early_confirms.is_empty()
+            && let Some((ok, end)) = self.confirm_passed(channel, tag, p.txn.began())
+        {
+            self.confirmed(cx, p, ok, end);
+            return;
+        }
+        self.publishes.push_back(p);
+    }
+
+    fn confirmed(&mut self, cx: &mut Cx<'_>, p: Publish, ok: bool, end: Mark) {
+        self.heap = self.heap.saturating_sub(p.heap);
+        let mut txn = p.txn;
+        txn.answering(end);
+        txn.word(&f::mq::RET_CODE, if ok { "0" } else { "nack" });
+        cx.close(txn, end);
+    }
+
+    fn early_confirm(&mut self, early: EarlyConfirm) {
+        if self.early_confirms.len() >= EARLY {
+            self.early_confirms.pop_front();
+        }
+        self.early_confirms.push_back(early);
+    }
+
+    /// The confirm that passed by a publish of so late a delivery.
+    fn confirm_passed(&mut self, channel: u16, tag: u64, began: Timestamp) -> Option<(bool, Mark)> {
+        let at = self.early_confirms.iter().position(|e| {
+            e.channel == channel && (e.tag == tag || e.multiple && e.tag > tag) && e.end.time >= began
+        })?;
+        let early = self.early_confirms.get(at)?;
+        let told = (early.ok, early.end);
+        if !early.multiple {
+            self.early_confirms.remove(at);
+        }
+        Some(told)
     }
 
     fn unconfirmed(&mut self, cx: &mut Cx<'_>, p: Publish) {
@@ -80,9 +130,17 @@ impl Talk {
     ) {
         let end = cx.mark_at(last);
         let Some(ch) = self.channel(cx, channel) else { return };
+        let is_known = matches!(ch.confirms, Confirms::Next { .. });
         match ch.confirms {
-            Confirms::Next(next) if tag < next => {}
-            Confirms::Next(_) => {
+            Confirms::Next { tag: next, .. } if tag < next => {}
+            Confirms::Next { counted: true, .. } => {
+                // The publish is held back for lost bytes.
+                self.early_confirm(EarlyConfirm { channel, tag, multiple, ok, end });
+                if !multiple {
+                    return;
+                }
+            }
+            Confirms::Next { .. } => {
                 // It confirms what we do not know of: our numbers are wrong.
                 ch.confirms = Confirms::Unknown(None);
                 cx.anomaly("amqp-confirm");
@@ -99,20 +157,14 @@ impl Talk {
                 ch.confirms = Confirms::Unknown(Some((tag.max(before), end.time)));
             }
         }
-        let mut answer = |talk: &mut Talk, p: Publish| {
-            talk.heap = talk.heap.saturating_sub(p.heap);
-            let mut txn = p.txn;
-            txn.answering(end);
-            txn.word(&f::mq::RET_CODE, if ok { "0" } else { "nack" });
-            cx.close(txn, end);
-        };
         if !multiple {
             let Some(at) = self.publishes.iter().position(|p| p.tag == tag && p.channel == channel) else {
+                self.early_confirm(EarlyConfirm { channel, tag, multiple, ok, end });
                 return;
             };
             let Some(p) = self.publishes.remove(at) else { return };
             let sure = !p.holed;
-            answer(self, p);
+            self.confirmed(cx, p, ok, end);
             // The confirm of an older one does not come any more.
             while sure
                 && self.publishes.front().is_some_and(|p| p.holed && p.channel == channel && p.tag < tag)
@@ -122,17 +174,20 @@ impl Talk {
             }
             return;
         }
+        if !is_known || self.is_under_way(Direction::ToServer, channel) {
+            self.early_confirm(EarlyConfirm { channel, tag, multiple, ok, end });
+        }
         // 0 means all so far.
         let upto = if tag == 0 { u64::MAX } else { tag };
         while self.publishes.front().is_some_and(|p| p.channel == channel && p.tag <= upto) {
             let Some(p) = self.publishes.pop_front() else { return };
-            answer(self, p);
+            self.confirmed(cx, p, ok, end);
         }
         // Others stand between them only when channels publish by turns.
         if self.publishes.iter().any(|p| p.channel == channel && p.tag <= upto) {
             for p in std::mem::take(&mut self.publishes) {
                 if p.channel == channel && p.tag <= upto {
-                    answer(self, p);
+                    self.confirmed(cx, p, ok, end);
                 } else {
                     self.publishes.push_back(p);
                 }
@@ -149,9 +204,9 @@ impl Talk {
         Some(p.txn)
     }
 
-    /// Confirms of all channels may have been lost.
-    pub(super) fn doubt_confirms(&mut self) {
-        for p in &mut self.publishes {
+    /// Confirms of what was published before this time may have been lost.
+    pub(super) fn doubt_confirms(&mut self, time: Timestamp) {
+        for p in self.publishes.iter_mut().filter(|p| p.txn.began() <= time) {
             p.holed = true;
             p.txn.taint(Quality::GAP);
         }

@@ -49,6 +49,11 @@ impl Talk {
         self.contents.iter().position(|c| c.channel == channel && c.dir == dir)
     }
 
+    /// A message is under way on this channel.
+    pub(super) fn is_under_way(&self, dir: Direction, channel: u16) -> bool {
+        self.content_at(dir, channel).is_some()
+    }
+
     /// A method with a content has come.
     pub(super) fn content(&mut self, cx: &mut Cx<'_>, dir: Direction, channel: u16, txn: Txn, then: Then) {
         if self.contents.len() >= CONTENTS {

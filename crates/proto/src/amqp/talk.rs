@@ -1,7 +1,7 @@
 //! What the two sides say: methods, channels, messages, logins.
 
 use super::ask::{Ask, Consumer, Early};
-use super::confirm::{Confirms, Publish};
+use super::confirm::{Confirms, EarlyConfirm, Publish};
 use super::content::{Content, Then};
 use super::wire::{Args, Method, Role, method_id, user};
 use crate::body::Collector;
@@ -41,8 +41,10 @@ pub(super) struct Talk {
     pub(super) asks: VecDeque<Ask>,
     /// Answers whose requests were not here.
     pub(super) early: VecDeque<Early>,
-    /// When the server said something last.
-    spoke: Timestamp,
+    /// Confirms whose publishes were not here.
+    pub(super) early_confirms: VecDeque<EarlyConfirm>,
+    /// Bytes of the server were lost, and nothing was understood since.
+    server_hole: bool,
     /// In order of publishing.
     pub(super) publishes: VecDeque<Publish>,
     pub(super) consumers: Vec<Consumer>,
@@ -96,10 +98,6 @@ impl Talk {
     pub(super) fn open(&self, cx: &mut Cx<'_>, s: &Said<'_>) -> Txn {
         let mut txn = cx.open(Kind::Mq, 0);
         txn.asked(cx.mark_at(s.last));
-        if s.dir == Direction::ToServer && cx.mark_at(s.last).time < self.spoke {
-            // It was held back for bytes that were lost before it: answers may have passed by.
-            txn.taint(Quality::GAP);
-        }
         if let Some(vhost) = &self.vhost {
             txn.text(&f::mq::HOST, vhost, SHORT);
         }
@@ -145,7 +143,7 @@ impl Talk {
         }
         self.cut(cx, dir, channel);
         if dir == Direction::ToClient {
-            self.spoke = cx.mark_at(0).time;
+            self.hole_before(cx.mark_at(0).time);
         }
         let s = Said { dir, channel, method, args, last };
         match method.role {
@@ -181,6 +179,9 @@ impl Talk {
                 cx.close(txn, cx.mark_at(last));
             }
             Role::ChannelOpen => {
+                let time = cx.mark_at(0).time;
+                self.early.retain(|e| e.channel != channel || e.begin.time >= time);
+                self.early_confirms.retain(|e| e.channel != channel || e.end.time >= time);
                 self.drop_channel(cx, channel);
                 if let Some(ch) = self.channel(cx, channel) {
                     ch.confirms = Confirms::Off;
@@ -248,6 +249,7 @@ impl Talk {
         for dir in Direction::BOTH {
             self.cut_all(cx, dir);
         }
+        self.hole_before(cx.now.time);
         self.drop_all_publishes(cx);
         while let Some(ask) = self.asked(0) {
             cx.give_up(ask.txn);
@@ -257,6 +259,8 @@ impl Talk {
         }
         self.consumers.clear();
         self.channels.clear();
+        self.early.clear();
+        self.early_confirms.clear();
     }
 
     /// Bytes of this direction were lost, and with them the boundaries of frames.
@@ -272,11 +276,7 @@ impl Talk {
                 }
             }
             Direction::ToClient => {
-                self.doubt_confirms();
-                for a in &mut self.asks {
-                    a.holed = true;
-                    a.txn.taint(Quality::GAP);
-                }
+                self.server_hole = true;
                 for ch in &mut self.channels {
                     ch.untracked = 0;
                 }
@@ -284,6 +284,18 @@ impl Talk {
                 if let Some(login) = self.login.take() {
                     cx.forget(login);
                 }
+            }
+        }
+    }
+
+    /// What was sent before this time may have lost its answer, if bytes of the server were lost. What was sent
+    /// later has not: requests may come before them while the engine waits for the lost bytes.
+    fn hole_before(&mut self, time: Timestamp) {
+        if std::mem::take(&mut self.server_hole) {
+            self.doubt_confirms(time);
+            for a in self.asks.iter_mut().filter(|a| a.txn.began() <= time) {
+                a.holed = true;
+                a.txn.taint(Quality::GAP);
             }
         }
     }
@@ -305,6 +317,7 @@ impl Talk {
             self.consumers.len().saturating_mul(SHORT.saturating_mul(2)),
             self.asks.capacity().saturating_mul(size_of::<Ask>()),
             self.early.capacity().saturating_mul(size_of::<Early>()),
+            self.early_confirms.capacity().saturating_mul(size_of::<EarlyConfirm>()),
             self.publishes.capacity().saturating_mul(size_of::<Publish>()),
             self.contents.capacity().saturating_mul(size_of::<Content>()),
         ];

@@ -173,23 +173,27 @@ impl Call {
         let body = behind_token(message.get(self.at.saturating_add(3)..)?);
         let key = body.windows(5).position(|w| w == b"AUTH_" || w == b"SESSI" || w == b"PROXY")?;
         let mut r = Reader::new(body);
-        // A pointer, the length; behind it in thin form the count of the key, twice.
         let (len, before) = match body {
             [1, 1..=4, ..] => {
                 r.u8("pointer").ok()?;
-                (number(&mut r)?, 3)
-            }
-            [0xfe, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, ..] => {
-                r.skip(8, "pointer").ok()?;
-                (r.le32("length").ok()?, 5)
+                // The count of the key behind it, twice.
+                (usize::try_from(number(&mut r)?).ok()?, 3)
             }
             _ => {
-                r.skip(4, "pointer").ok()?;
-                (r.le32("length").ok()?, 5)
+                let wide = body.starts_with(&[0xfe, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff]);
+                r.skip(if wide { 8 } else { 4 }, "pointer").ok()?;
+                let most = usize::try_from(r.le32("length").ok()?).ok()?;
+                // Room for it in any character set is told; its own count stands in front.
+                let end = key.checked_sub(5)?;
+                let counted = |n: &usize| {
+                    let at = end.checked_sub(n.saturating_add(1));
+                    *n > 0 && at.and_then(|at| body.get(at)).is_some_and(|b| usize::from(*b) == *n)
+                };
+                ([most, most / 2, most / 3, most / 4].into_iter().find(counted)?, 5)
             }
         };
         let end = key.checked_sub(before)?;
-        let from = end.checked_sub(usize::try_from(len).ok().filter(|n| *n <= LONGEST)?)?;
+        let from = end.checked_sub(Some(len).filter(|n| *n <= LONGEST)?)?;
         body.get(from..end).filter(|n| !n.is_empty() && n.iter().all(|b| is_text(*b)))
     }
 }
@@ -236,5 +240,8 @@ mod tests {
         assert_eq!(read(oci).unwrap().user(oci), Some(&b"sys"[..]));
         let oci = b"\x03\x76\x02\x70\xb4\x27\x06\x06\0\0\0\x01\0\0\0\x06onegin\x0d\0\0\0\x0dAUTH_TERMINAL";
         assert_eq!(read(oci).unwrap().user(oci), Some(&b"onegin"[..]));
+        // Room for three bytes a character.
+        let oci = b"\x03\x76\x02\0\x12\xd9\0\x09\0\0\0\x21\0\0\0\x03sys\x27\0\0\0\x0dAUTH_TERMINAL";
+        assert_eq!(read(oci).unwrap().user(oci), Some(&b"sys"[..]));
     }
 }

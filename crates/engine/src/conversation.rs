@@ -3,9 +3,7 @@
 use crate::buffer::Buffer;
 use crate::core::{Core, Told};
 use base::{Direction, Mark};
-use proto::{
-    AnySession, Candidates, Cx, Identity, MarkSpan, Parser, Progress, ProtoId, Transport, identify,
-};
+use proto::{AnySession, Candidates, Cx, Identity, MarkSpan, Parser, Progress, ProtoId, Transport, identify};
 use std::net::IpAddr;
 
 /// What the engine keeps with a flow: two words, whatever a conversation weighs.

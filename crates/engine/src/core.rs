@@ -201,7 +201,8 @@ impl Tap<'_> {
                 if let Some(earlier) = talk.held.take() {
                     self.tell(flow, &mut talk, *earlier, mark);
                 }
-                if f.finished.answering.is_some() && talk.transport() == Transport::Tcp && wish != Wish::Close {
+                if f.finished.answering.is_some() && talk.transport() == Transport::Tcp && wish != Wish::Close
+                {
                     talk.held = Some(Box::new(f));
                 } else {
                     self.tell(flow, &mut talk, f, mark);

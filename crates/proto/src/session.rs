@@ -316,7 +316,9 @@ impl Cx<'_> {
 
     /// Ends a transaction with the packet `end`: the last of the answer.
     pub fn close(&mut self, txn: Txn, end: Mark) {
-        let Txn { record: Some(record), mut quality, begin, asked, answering, unasked, oneway } = txn else { return };
+        let Txn { record: Some(record), mut quality, begin, asked, answering, unasked, oneway } = txn else {
+            return;
+        };
         let end = if answering.is_some() { end } else { asked };
         if answering.is_none() && !oneway {
             quality = quality.with(Quality::NO_RESPONSE);

@@ -2,7 +2,7 @@
 
 use crate::gelf::Receiver;
 use crate::http::{Asked, Client, exactly};
-use crate::lab::{Lab, SERVER, skipped};
+use crate::lab::{Lab, SERVER, skipped, until};
 use crate::probe::Probe;
 use crate::told::{Told, adds_up};
 use std::fs::{self, File};
@@ -10,7 +10,7 @@ use std::io::{Read, Write};
 use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 fn server() -> SocketAddr {
@@ -149,18 +149,18 @@ fn a_reader_that_follows_the_files_loses_nothing() {
         &lab,
         &[&path, "--json-size=100", "--bodylen=1048576", "--l4-switch=off", "--interval=1"],
     );
-    let stop = AtomicBool::new(false);
+    let (stop, read) = (AtomicBool::new(false), AtomicUsize::new(0));
     let current = dir.join("mfnano.json");
     let (lines, asked) = std::thread::scope(|scope| {
         let _end = Set(&stop);
-        let reader = scope.spawn(|| follow(&current, &stop));
+        let reader = scope.spawn(|| follow(&current, &stop, &read));
         // More than the files may take together.
         let body = "some text, and more of it; ".repeat(15_000);
         let asked = lab.in_client(|| {
             let mut client = Client::connect(server());
             let post = |i: usize| {
-                // Not faster than a debug build of the probe can follow: loss is not the matter here.
-                std::thread::sleep(Duration::from_millis(8));
+                // No more than the ring holds may be under way: loss is not the matter here.
+                until("the reader follows", 20, || read.load(Ordering::Relaxed) + 8 > i);
                 client.ask("POST", &format!("/post?n={i}"), "Content-Type: text/plain\r\n", &body)
             };
             (0..300).map(post).collect::<Vec<_>>()
@@ -189,8 +189,8 @@ impl Drop for Set<'_> {
     }
 }
 
-/// Reads a file to its end, and on in the one that takes its name.
-fn follow(path: &Path, stop: &AtomicBool) -> String {
+/// Reads a file to its end, and on in the one that takes its name; counts the lines in `read`.
+fn follow(path: &Path, stop: &AtomicBool, read: &AtomicUsize) -> String {
     let mut text = Vec::new();
     while !path.exists() && !stop.load(Ordering::Relaxed) {
         std::thread::sleep(Duration::from_millis(5));
@@ -201,6 +201,8 @@ fn follow(path: &Path, stop: &AtomicBool) -> String {
         // The next file's name is looked at before the rest of this one is read: nothing is written to it after.
         let next = File::open(path).ok();
         let n = file.read_to_end(&mut text).unwrap();
+        let lines = text[text.len() - n..].iter().filter(|b| **b == b'\n').count();
+        read.fetch_add(lines, Ordering::Relaxed);
         let inode = |f: &File| f.metadata().unwrap().ino();
         match next {
             Some(next) if inode(&next) != inode(&file) => file = next,

@@ -143,9 +143,12 @@ pub fn merge(frames: &[TimedFrame], most: usize) -> Vec<TimedFrame> {
                 && s.flags & (SYN | RST) == 0
                 && f.seq.wrapping_add(f.payload.len() as u32) == s.seq
                 && f.payload.len() + s.payload.len() <= most
+                // Receive offload joins what acknowledges the same only; and where an answer
+                // between two requests was lost, the ACK alone tells that it was there.
+                && first[f.tcp + 8..f.tcp + 12] == frame[s.tcp + 8..s.tcp + 12]
             {
                 let bytes = [&first[f.payload.clone()], &frame[s.payload.clone()]].concat();
-                // The later header: its acknowledgement and window are the newer ones.
+                // The later header: its window is the newer one.
                 now.1 = s.with(frame, f.seq, f.flags | s.flags, &bytes);
                 out[at] = None;
             }

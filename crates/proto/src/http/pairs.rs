@@ -167,9 +167,15 @@ impl Pairs {
     }
 
     /// Requests may have been lost.
-    pub(super) fn lost_requests(&mut self) {
+    pub(super) fn lost_requests(&mut self, cx: &mut Cx<'_>) {
         self.lossy = true;
         self.doubt |= self.pipelines;
+        if self.realign {
+            // Answers were lost, then requests: the next answer is for one of these.
+            while !self.pending.is_empty() {
+                self.drop_oldest(cx);
+            }
+        }
     }
 
     /// Answers may have been lost.

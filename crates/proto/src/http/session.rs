@@ -464,7 +464,7 @@ impl Parser for Session {
         }
         self.half(dir).stage = Stage::Search(0);
         match dir {
-            Direction::ToServer => self.pairs.lost_requests(),
+            Direction::ToServer => self.pairs.lost_requests(cx),
             Direction::ToClient => self.pairs.lost_answers(cx),
         }
     }

@@ -477,6 +477,21 @@ fn lost_answers_do_not_shift_the_pairing() {
 }
 
 #[test]
+fn an_answer_and_the_next_request_lost_together_do_not_shift_the_pairing() {
+    let mut h = new();
+    h.feed(C, &get("1"));
+    h.gap(S, 500);
+    h.gap(C, 40);
+    h.feed(S, &ok("two"));
+    h.feed(C, &get("3"));
+    h.feed(S, &ok("three"));
+    h.finish();
+    let r = h.rows();
+    assert_eq!((all(r, "URL"), all(r, "RSP_BODY")), (vec!["/1", "/3"], vec!["", "three"]));
+    assert_eq!((r[0].quality(), r[1].quality()), ("gap,no-response".into(), String::new()));
+}
+
+#[test]
 fn a_gap_within_one_answer_keeps_its_request() {
     let mut h = new();
     h.feed(C, &get("1"));

@@ -249,7 +249,10 @@ impl Session {
             cx.forget(txn);
         }
         let mut before = self.queue.seq();
+        // A group that nobody ended is answered: its end was lost, and that is not known yet.
+        let mut unended = false;
         if !self.queue.ready(last.time) {
+            unended = self.queue.front(last.time).is_some() && self.queue.all_begun();
             while self.queue.front(last.time).is_some() {
                 let ends = matches!(self.queue.ask(0), Some(a) if a.ends_group());
                 if ends {
@@ -267,7 +270,12 @@ impl Session {
         (self.rows, self.data_rows) = (0, 0);
         (self.failed, self.partial) = (false, false);
         if status == b'I' {
-            self.names.drop_portals(before, &mut self.told);
+            let mut idle = Vec::new();
+            self.names.drop_portals(before, &mut idle);
+            if unended {
+                idle.iter_mut().for_each(|(txn, _)| txn.taint(Quality::GAP));
+            }
+            self.told.append(&mut idle);
         }
     }
 

@@ -264,6 +264,11 @@ impl Queue {
         }
     }
 
+    /// Is all that waits of the group that is being asked?
+    pub(super) fn all_begun(&self) -> bool {
+        self.begun && self.group <= self.base
+    }
+
     /// The ask of the item at a distance.
     pub(super) fn ask(&mut self, i: usize) -> Option<&mut Ask> {
         self.items.get_mut(i).map(|i| &mut i.ask)
@@ -324,7 +329,13 @@ impl Queue {
 
     /// Requests were lost.
     pub(super) fn lost_requests(&mut self, cx: &mut Cx<'_>) {
-        self.begun = false;
+        if std::mem::take(&mut self.begun) {
+            // What would have claimed them may be what was lost: an answer to them is not the statement's.
+            let before = usize::try_from(self.group.saturating_sub(self.base)).unwrap_or(usize::MAX);
+            for txn in self.items.iter_mut().skip(before).filter_map(|i| i.txn.as_mut()) {
+                txn.taint(Quality::GAP);
+            }
+        }
         if self.pipelines || self.doubt.is_some() {
             self.lose(cx);
             self.doubt = Some(u64::MAX);

@@ -319,7 +319,11 @@ impl Session {
                 self.skipping = false;
                 self.asking = false;
                 self.queue.lost_requests(cx);
-                self.names.doubt(&mut self.told);
+                // Not executed, as far as was seen.
+                let mut idle = Vec::new();
+                self.names.doubt(&mut idle);
+                idle.iter_mut().for_each(|(txn, _)| txn.taint(Quality::GAP));
+                self.told.append(&mut idle);
             }
             Direction::ToClient => {
                 (self.rows, self.data_rows) = (0, 0);
@@ -347,7 +351,7 @@ impl Session {
             self.close(cx, txn, end);
         }
         for (mut txn, end) in std::mem::take(&mut self.told) {
-            if txn.is_answered() {
+            if txn.is_answered() && !txn.quality.has(Quality::GAP) {
                 succeed(&mut txn);
             }
             self.close(cx, txn, end);

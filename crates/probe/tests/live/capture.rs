@@ -95,7 +95,10 @@ fn all_told(test: &str, ip: &str, args: &[&str]) {
         assert_eq!((last.get("STATE"), last.get("END_REASON")), ("closed", "fin"), "{last:?}");
         assert_eq!(last.get("APP"), "http");
         let sum = |key: &str| flows.iter().map(|f| f.num(key)).sum::<f64>();
-        assert_eq!((sum("SYN_PKTS"), sum("SYN_ACK_PKTS"), sum("FIN_PKTS")), (1.0, 1.0, 2.0), "{flows:?}");
+        // A busy machine may send a SYN or FIN again: then it is counted among the retransmissions.
+        let again = sum("RETRANS_PKTS");
+        let flags = sum("SYN_PKTS") + sum("SYN_ACK_PKTS") + sum("FIN_PKTS");
+        assert!((4.0..=4.0 + again).contains(&flags), "{flows:?}");
     }
     assert_eq!(report.records.last().unwrap().num("PKTS_LOST"), 0.0);
 }

@@ -166,7 +166,8 @@ pub trait Events<F> {
     fn end(&mut self, flow: &mut F, dir: Direction, mark: &Mark);
 
     /// After an ACK was looked at and before the packet's own bytes are given: all data that
-    /// `dir` has sent so far is acknowledged. Told only while the flow's `watch_acks` is set.
+    /// `dir` has sent so far is acknowledged. Told only while the flow's `watch_acks` is set. Of
+    /// packets that were held it is told when their bytes are, with their mark.
     fn acked(&mut self, flow: &mut F, dir: Direction, mark: &Mark);
 
     /// An interval in which the flow had packets is over (`end` is `None`), or the flow is. The

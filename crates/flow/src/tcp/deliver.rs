@@ -7,7 +7,7 @@ use super::state::{Segment, Stream};
 use crate::contract::Events;
 use crate::flow::{Body, Flow};
 use crate::shared::Shared;
-use base::{Mark, Side, Timestamp};
+use base::{Direction, Mark, Side, Timestamp};
 
 impl<T> Flow<T> {
     fn stream(&mut self, side: Side) -> Option<&mut Stream> {
@@ -209,9 +209,11 @@ impl<T> Flow<T> {
                 let now = self.last_seen;
                 self.note_hole(Side::A, now);
                 self.note_hole(Side::B, now);
-                return;
+                return self.acked_meanwhile(ev);
             };
-            let Some(s) = self.stream(side) else { return };
+            let Body::Tcp(tcp) = &mut self.body else { return };
+            let other = tcp.stream(side.other()).bytes.next;
+            let s = tcp.stream_mut(side);
             let next = s.bytes.next;
             let Some(w) = &mut s.bytes.waiting else { return };
             let Some(h) = w.pop(next) else { return };
@@ -222,11 +224,25 @@ impl<T> Flow<T> {
             let run = run.split(next.wrapping_sub(h.seq)).1;
             if run.len > 0 {
                 s.bytes.next = run.end();
+                if self.watch_acks && h.came.ack.is_some_and(|ack| dist(ack, other) >= 0) {
+                    let dir = self.direction(side.other());
+                    ev.acked(self, dir, &mark);
+                }
                 self.tell(side, &mark, run, sh, ev);
             }
             sh.recycle(h.bytes);
         }
         self.release(sh);
+    }
+
+    /// What was told late may be acknowledged already.
+    fn acked_meanwhile(&mut self, ev: &mut impl Events<Flow<T>>) {
+        for dir in Direction::BOTH {
+            if self.watch_acks && self.all_acked(dir) {
+                let mark = self.mark();
+                ev.acked(self, dir, &mark);
+            }
+        }
     }
 
     /// The ends of directions whose FIN has come into order.

@@ -53,6 +53,22 @@ fn a_lost_answer_is_a_gap_before_the_next_request() {
 }
 
 #[test]
+fn acknowledgements_are_told_where_they_came() {
+    let (mut b, e) = (Bench::new(config()), ends());
+    b.ev.watch = true;
+    b.open(e, 1, 1001);
+    [0, 1, 3, 4, 5].into_iter().for_each(|i| turn(&mut b, e, i));
+    b.tcp(e, ACK, 13, 1013, b"");
+    b.pass(10);
+    let data = b.ev.told.iter().filter(|t| !matches!(t, Told::Acked(_))).cloned();
+    let want = [told(0), told(1), Told::Gap(ToServer, 4), told(3), told(4), told(5)];
+    assert_eq!(data.collect::<Vec<_>>(), want);
+    let at = |t: &Told| b.ev.told.iter().position(|x| x == t).unwrap();
+    assert_eq!(b.ev.told[at(&told(3)) + 1], Told::Acked(ToClient), "by the next request");
+    assert_eq!(b.ev.told.last(), Some(&Told::Acked(ToClient)), "by an ACK that came before the gap was told");
+}
+
+#[test]
 fn a_fast_exchange_waits_for_a_few_packets_only() {
     let b = ping_pong(&[0, 1, 3, 4, 5, 6, 7, 8, 9, 10]);
     assert_eq!(b.ev.told.len(), 2);

@@ -204,12 +204,18 @@ impl Session {
         txn.answering(cx.mark_at(0));
         // Reasons of the user and the system, the length of the text.
         let text = bytes.get(12..).unwrap_or_default();
+        let code = wire::value(text, b"ERR").or(wire::value(text, b"CODE"));
+        if code == Some(b"0") {
+            // A ping or another command for the listener is answered like this.
+            cx.forget(txn);
+            return;
+        }
         txn.text(&f::SQL, b"", 0);
         if !self.db.is_empty() {
             txn.text(&f::DB, &self.db, NAME);
         }
         txn.text(&f::ERR, text, cx.limits.text);
-        if let Some(code) = wire::value(text, b"ERR").or(wire::value(text, b"CODE")) {
+        if let Some(code) = code {
             txn.text(&f::RET_CODE, code, 16);
         }
         cx.close(txn, last);

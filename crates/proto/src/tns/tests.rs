@@ -154,6 +154,13 @@ fn a_login_that_fails_and_a_connection_that_is_refused() {
     assert!(got[0].get("ERR").contains("(ERR=12505)"));
 }
 
+#[test]
+fn a_ping_of_the_listener_is_no_error() {
+    let text = b"(DESCRIPTION=(TMP=)(VSNNUM=0)(ERR=0)(ALIAS=LISTENER))";
+    let refuse = packet(4, &[&[0, 0, 0, text.len() as u8][..], text].concat());
+    assert!(run(&vec![(C, connect("(CONNECT_DATA=(COMMAND=ping))")), (S, refuse)]).is_empty());
+}
+
 /// OALL8 of a 64 bit OCI client behind a closing of cursors.
 fn oci(seq: u8, sql: &[u8]) -> Vec<u8> {
     const P: &[u8] = b"\xfe\xff\xff\xff\xff\xff\xff\xff";

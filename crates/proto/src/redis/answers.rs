@@ -228,6 +228,11 @@ impl Answers {
             b'$' | b'!' | b'=' | b'*' | b'%' | b'~' | b'>' => {}
             _ => return Step::Bad,
         }
+        if is_top && kind == b'$' && pairs.verb() == Some(Verb::Sync) {
+            // A length and the data, or `$EOF:` and a mark that ends it.
+            self.begin(cx, pairs, at);
+            return self.replication(cx, pairs, at);
+        }
         let (count, used) = match head(rest) {
             Head::Whole(count, used) => (count, used),
             Head::Open => return Step::Need(rest.len().saturating_add(1)),
@@ -250,11 +255,7 @@ impl Answers {
                     First::None => self.begin(cx, pairs, at),
                 }
             } else {
-                let is_sync = kind == b'$' && pairs.verb() == Some(Verb::Sync);
                 self.begin(cx, pairs, at);
-                if is_sync {
-                    return self.replication(cx, pairs, at);
-                }
             }
         }
         self.contents(cx, pairs, kind, count, at, used)

@@ -2,6 +2,14 @@
 
 use super::wire::Word;
 
+/// What is subscribed to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Topic {
+    Channel,
+    Pattern,
+    Shard,
+}
+
 /// The commands that mean something to the session.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) enum Verb {
@@ -18,9 +26,9 @@ pub(super) enum Verb {
     Sentinel,
     Client,
     /// Answered once for each channel.
-    Subscribe,
+    Subscribe(Topic),
     /// The same; without channels, once for each that there was.
-    Unsubscribe,
+    Unsubscribe(Topic),
     Ping,
     Quit,
     Reset,
@@ -34,7 +42,7 @@ pub(super) enum Verb {
 }
 
 impl Verb {
-    fn of(word: &[u8]) -> Verb {
+    pub(super) fn of(word: &[u8]) -> Verb {
         match word {
             b"auth" => Verb::Auth,
             b"hello" => Verb::Hello,
@@ -43,8 +51,12 @@ impl Verb {
             b"migrate" => Verb::Migrate,
             b"sentinel" => Verb::Sentinel,
             b"client" => Verb::Client,
-            b"subscribe" | b"psubscribe" | b"ssubscribe" => Verb::Subscribe,
-            b"unsubscribe" | b"punsubscribe" | b"sunsubscribe" => Verb::Unsubscribe,
+            b"subscribe" => Verb::Subscribe(Topic::Channel),
+            b"psubscribe" => Verb::Subscribe(Topic::Pattern),
+            b"ssubscribe" => Verb::Subscribe(Topic::Shard),
+            b"unsubscribe" => Verb::Unsubscribe(Topic::Channel),
+            b"punsubscribe" => Verb::Unsubscribe(Topic::Pattern),
+            b"sunsubscribe" => Verb::Unsubscribe(Topic::Shard),
             b"ping" => Verb::Ping,
             b"quit" => Verb::Quit,
             b"reset" => Verb::Reset,
@@ -59,7 +71,7 @@ impl Verb {
 
     /// May it be sent while messages are pushed (RESP2)?
     pub(super) fn in_pubsub(self) -> bool {
-        matches!(self, Verb::Subscribe | Verb::Unsubscribe | Verb::Ping | Verb::Quit | Verb::Reset)
+        matches!(self, Verb::Subscribe(_) | Verb::Unsubscribe(_) | Verb::Ping | Verb::Quit | Verb::Reset)
     }
 }
 

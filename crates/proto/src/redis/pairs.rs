@@ -13,6 +13,7 @@
 mod doubt;
 
 use super::command::{Command, ReplyMode, Secret, Verb};
+use super::wire::Word;
 use crate::session::{Cx, Txn};
 use base::{Mark, Timestamp};
 use doubt::{DOUBTED, DOUBTED_BYTES, Doubt, Held, ROUNDS};
@@ -76,10 +77,9 @@ pub(super) struct Pairs {
     /// Two commands were under way at a time; some were sent while answers to others came.
     pipelines: bool,
     slides: bool,
-    /// They seem to be, unless answers were lost.
-    overlaps: bool,
-    /// Answers that were paired.
+    /// Answers that were paired; commands in a row that were sent when none was under way.
     paired: u32,
+    alone: u32,
     /// The last command ended, the last bytes of the server came.
     asked: Timestamp,
     heard: Timestamp,
@@ -118,13 +118,13 @@ impl Pairs {
         let (verb, due) = match c.verb {
             // It is only queued.
             _ if self.in_multi && c.verb != Verb::Exec => (Verb::Other, 1),
-            Verb::Subscribe | Verb::Unsubscribe => (c.verb, channels.max(1)),
+            Verb::Subscribe(_) | Verb::Unsubscribe(_) => (c.verb, channels.max(1)),
             verb => (verb, 1),
         };
         match verb {
             Verb::Multi => self.in_multi = true,
             Verb::Exec | Verb::Reset => self.in_multi = false,
-            Verb::Unsubscribe => {
+            Verb::Unsubscribe(_) => {
                 self.bare |= channels == 0;
                 self.bare_answered = false;
             }
@@ -182,12 +182,11 @@ impl Pairs {
     pub(super) fn class(&mut self, is_push: bool, word: &[u8], n: u64) -> Class {
         let verb = self.verb();
         let in_pubsub = verb.is_some_and(Verb::in_pubsub);
-        match (word, n) {
-            (b"replconf" | b"REPLCONF", _) => Class::Ack,
-            (b"subscribe" | b"psubscribe" | b"ssubscribe", 3) if verb == Some(Verb::Subscribe) => {
-                Class::Answer
-            }
-            (b"unsubscribe" | b"punsubscribe" | b"sunsubscribe", 3) if verb == Some(Verb::Unsubscribe) => {
+        let said = Verb::of(Word::of(word).get());
+        match (said, word, n) {
+            (Verb::Replconf, ..) => Class::Ack,
+            (Verb::Subscribe(_), _, 3) if verb == Some(said) => Class::Answer,
+            (Verb::Unsubscribe(_), _, 3) if verb == Some(said) => {
                 let counts_not = self.bare && self.doubt.as_ref().is_some_and(|d| d.certain == 0);
                 if counts_not && std::mem::replace(&mut self.bare_answered, true) {
                     Class::Push
@@ -197,11 +196,10 @@ impl Pairs {
             }
             _ if is_push => Class::Push,
             // In RESP2 a client that is pushed messages may send these commands only.
-            (b"message" | b"smessage", 3) | (b"pmessage", 4) if in_pubsub || verb.is_none() => Class::Push,
-            (b"subscribe" | b"psubscribe" | b"ssubscribe", 3)
-            | (b"unsubscribe" | b"punsubscribe" | b"sunsubscribe", 3)
-                if in_pubsub || verb.is_none() || self.bare =>
-            {
+            (_, b"message" | b"smessage", 3) | (_, b"pmessage", 4) if in_pubsub || verb.is_none() => {
+                Class::Push
+            }
+            (Verb::Subscribe(_) | Verb::Unsubscribe(_), _, 3) if in_pubsub || verb.is_none() || self.bare => {
                 Class::Push
             }
             _ => Class::Answer,
@@ -223,9 +221,14 @@ impl Pairs {
             }
             let again = p.txn.is_answered();
             if !again {
-                self.slowest = self.slowest.max(first.time.since(p.asked));
+                // One that blocked is forgotten after a while.
+                let faded = self.slowest.saturating_sub(self.slowest / 16);
+                self.slowest = faded.max(first.time.since(p.asked));
                 self.paired = self.paired.saturating_add(1);
-                self.pipelines |= std::mem::take(&mut self.overlaps);
+                self.pipelines |= self.pending.front().is_some_and(|next| {
+                    let began = next.txn.began();
+                    began < first.time && began != p.txn.began()
+                });
             }
             p.txn.answering(first);
             if let Some(r) = &mut p.txn.record {
@@ -316,9 +319,11 @@ impl Pairs {
         self.heard = self.heard.max(at.time);
     }
 
-    /// Did this client always wait for an answer before it asked again?
+    /// Does this client always wait for an answer before it asks again, now too?
     pub(super) fn asks_singly(&self) -> bool {
-        !self.pipelines && self.slowest > 0
+        let mut last = self.pending.iter().rev().map(|p| p.txn.began());
+        let is_alone = last.next() != last.next();
+        !self.pipelines && !self.slides && self.paired > 0 && is_alone
     }
 
     /// It was no command that waits here.

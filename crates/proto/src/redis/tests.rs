@@ -149,8 +149,9 @@ fn messages_are_no_answers() {
             (S, b"*3\r\n$9\r\nsubscribe\r\n$1\r\nb\r\n:2\r\n*4\r\n$8\r\npmessage\r\n$1\r\n*\r\n$1\r\na\r\n$1\r\nx\r\n"),
             (C, &cmd("PING")),
             (S, b"*3\r\n$7\r\nmessage\r\n$1\r\na\r\n$2\r\nhi\r\n*2\r\n$4\r\npong\r\n$0\r\n\r\n"),
-            (C, &cmds(&["UNSUBSCRIBE", "GET k"])),
-            (S, b"*3\r\n$11\r\nunsubscribe\r\n$1\r\na\r\n:1\r\n*3\r\n$11\r\nunsubscribe\r\n$1\r\nb\r\n:0\r\n$1\r\nv\r\n"),
+            (C, &cmds(&["UNSUBSCRIBE", "PUNSUBSCRIBE", "GET k"])),
+            (S, b"*3\r\n$11\r\nunsubscribe\r\n$1\r\na\r\n:1\r\n*3\r\n$11\r\nunsubscribe\r\n$1\r\nb\r\n:0\r\n"),
+            (S, b"*3\r\n$12\r\npunsubscribe\r\n$-1\r\n:0\r\n$1\r\nv\r\n"),
         ],
     );
     assert_eq!(
@@ -159,6 +160,7 @@ fn messages_are_no_answers() {
             ("SUBSCRIBE a b", "[subscribe, a, 1] [subscribe, b, 2]"),
             ("PING", "[pong, \"\"]"),
             ("UNSUBSCRIBE", "[unsubscribe, a, 1]"),
+            ("PUNSUBSCRIBE", "[punsubscribe, (nil), 0]"),
             ("GET k", "v")
         ]
     );
@@ -205,6 +207,11 @@ fn replication_is_left_alone() {
     h.finish();
     assert_eq!(pairs(h.rows()), [("REPLCONF capa eof", "OK"), ("PSYNC ? -1", "FULLRESYNC abc 0")]);
     assert_eq!((h.outcome(), h.anomalies()), (Outcome::Done, &["replication"][..]));
+    let mut h = tcp();
+    h.feed(C, &cmd("SYNC"));
+    h.feed(S, b"\n$EOF:0123456789012345678901234567890123456789\r\nREDIS0011");
+    h.finish();
+    assert_eq!((h.outcome(), h.rows()[0].answering), (Outcome::Done, Some(2)));
     // Joined later: the master's commands are not answered, the replica acknowledges them.
     for ack in [C, S] {
         let mut h = tcp().midstream();

@@ -1,7 +1,8 @@
 //! Real databases and brokers, real drivers of two languages, a lab of namespaces for each: every statement that a
 //! client sent is told exactly once, with its text, values, error, rows, user, and a delay between 0 and what the
 //! client saw. So too with the probe started after the connections stood, and with 1 % of the packets lost on
-//! the wire. With 1 % lost to the probe only, nothing false is told and what was untouched is found.
+//! the wire. With 1 % lost to the probe only, nothing false is told and 95 % of what was untouched is found; where a
+//! protocol is not that far (`Server::open` says why), at least 80 % is.
 //!
 //! Needs root; installs the servers' packages and the drivers (scripts/need, scripts/need-drivers). `ONLY=python`
 //! runs one client.
@@ -189,7 +190,8 @@ fn lost_to_the_probe(client: &str, truth: &Truth, pcap: &Path, server: &Server) 
             holes.push((client, frame.0.0 / 1000));
         }
         let untouched = |mark: &str| {
-            let (client, begin, end) = spans[mark];
+            // What was not told even without losses (it may not have been sent) cannot be untouched.
+            let Some((client, begin, end)) = spans.get(mark).copied() else { return false };
             !holes.iter().any(|(c, at)| *c == client && (begin..=end).contains(at))
         };
         touched += spans.keys().filter(|m| !untouched(m)).count();
@@ -205,6 +207,7 @@ fn lost_to_the_probe(client: &str, truth: &Truth, pcap: &Path, server: &Server) 
     );
     if let Some(why) = server.open.filter(|_| std::env::var_os("STRICT").is_none()) {
         println!("{client}: {} false records with losses to the probe; open: {why}", wrongs.len());
+        assert!(lost > 0 && share >= 80.0, "{client}: {share:.2} % of the untouched statements were told");
         return;
     }
     let first: String = wrongs.iter().take(5).map(String::as_str).collect();
@@ -291,7 +294,7 @@ fn mongodb() {
         port: 27017,
         packages: &["java:default-jre-headless"],
         start: servers::mongodb,
-        open: Some("behind a loss the next message is found late"),
+        open: None,
         own: &[
             "hello",
             "ismaster",

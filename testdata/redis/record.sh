@@ -51,6 +51,6 @@ DO
 
 derive gap commands "The capture \`commands\` without one packet of each side: those commands have no answer, all others theirs." '
 get = [i for i, f in enumerate(frames) if b"GET\r\n" in f[1]]
-for i in sorted((get[3], get[9] + 1), reverse=True): del frames[i]'
+for i in sorted((get[23], get[29] + 1), reverse=True): del frames[i]'
 derive midstream commands "The capture \`commands\` from the tenth GET on." '
 del frames[:[i for i, f in enumerate(frames) if b"GET\r\n" in f[1]][10]]'

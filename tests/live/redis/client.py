@@ -8,7 +8,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 HOST, PORT = sys.argv[1], int(sys.argv[2])
-GETS = 20
+GETS = 60
 
 
 def connect(**more):

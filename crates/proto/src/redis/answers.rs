@@ -7,7 +7,7 @@ use super::pairs::{Class, Pairs};
 use super::wire::{Count, First, Head, Word, first, head};
 use crate::session::{Cx, Progress};
 use record::Quality;
-use text::is_one_value;
+use text::{Length, length};
 
 /// What an aggregate is written as.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -176,17 +176,23 @@ impl Answers {
         }
     }
 
-    /// A client that asks singly gets one answer: a packet that is one whole value is that.
+    /// A client that asks singly gets one answer: a value that begins and ends with packets is that.
     fn search(&mut self, cx: &Cx<'_>, pairs: &Pairs, rest: &[u8], at: usize) -> Step {
         let offset = cx.base.saturating_add(at);
-        let begins = offset == 0 || cx.spans.iter().any(|s| s.end == offset);
-        let end = cx.spans.iter().map(|s| s.end).find(|e| *e > offset);
-        let packet = end.and_then(|e| rest.get(..e.saturating_sub(offset))).unwrap_or(rest);
-        if begins && pairs.asks_singly() && is_one_value(packet) {
-            self.stage = Stage::Value;
-            return Step::Used(0);
+        let is_edge = |n: usize| n == 0 || cx.spans.iter().any(|s| s.end == n);
+        if is_edge(offset) && pairs.asks_singly() {
+            match length(rest) {
+                Length::Is(n) if n == rest.len() || is_edge(offset.saturating_add(n)) => {
+                    self.stage = Stage::Value;
+                    return Step::Used(0);
+                }
+                Length::Need(n) => return Step::Need(n),
+                Length::Is(_) | Length::None => {}
+            }
         }
-        Step::Used(packet.len())
+        // To the next packet.
+        let end = cx.spans.iter().map(|s| s.end).find(|e| *e > offset);
+        Step::Used(end.map_or(rest.len(), |e| e.saturating_sub(offset).min(rest.len())))
     }
 
     /// The first bytes of a value.

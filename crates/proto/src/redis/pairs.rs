@@ -145,6 +145,9 @@ impl Pairs {
             }
             cx.give_up(oldest.txn);
         }
+        if let Some(d) = &mut self.doubt {
+            d.asked = d.asked.saturating_add(due);
+        }
         let heap = txn.record.as_ref().map_or(0, |r| r.heap());
         self.held = self.held.saturating_add(heap);
         self.pending.push_back(Pending { txn, verb, secret: c.secret, due, asked: last.time, heap });

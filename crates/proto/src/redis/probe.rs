@@ -130,6 +130,15 @@ fn answer(bytes: &[u8]) -> One {
             Head::Open => more,
             Head::Bad => no,
         },
+        // What may be a command says nothing of a server: the sides may be the other way round.
+        Some(b'*')
+            if !matches!(
+                (command(bytes, false), command(bytes, true)),
+                (Verdict::No, _) | (Verdict::More, Verdict::Yes)
+            ) =>
+        {
+            more
+        }
         Some(b'*' | b'%' | b'~' | b'>' | b'|') => match head(bytes) {
             Head::Whole(Count::Is(0) | Count::Nil, used) => One::Maybe(used),
             Head::Whole(_, used) => match bytes.get(used) {

@@ -312,7 +312,7 @@ fn warm(h: &mut Harness<Session>, n: usize) {
 #[test]
 fn a_gap_in_the_answers_costs_one_transaction() {
     let mut h = tcp();
-    warm(&mut h, 4);
+    warm(&mut h, 16);
     h.feed(C, &cmd("GET a"));
     h.gap(S, 7);
     h.feed(C, &cmd("GET b"));
@@ -320,12 +320,12 @@ fn a_gap_in_the_answers_costs_one_transaction() {
     h.feed(C, &cmd("GET c"));
     h.feed(S, b"+c\r\n");
     h.finish();
-    let got: Vec<_> = h.rows()[3..].iter().map(|r| (r.get("REQ"), r.get("RES"), r.quality())).collect();
+    let got: Vec<_> = h.rows()[15..].iter().map(|r| (r.get("REQ"), r.get("RES"), r.quality())).collect();
     let gap = "gap,no-response".to_owned();
     assert_eq!(
         got,
         [
-            ("GET w3", "w3", String::new()),
+            ("GET w15", "w15", String::new()),
             ("GET a", "", gap),
             ("GET b", "b", String::new()),
             ("GET c", "c", String::new())
@@ -510,6 +510,8 @@ fn others_are_not_mistaken() {
         (S, b"+OK POP3 ready\r\n"),
         (S, b"-ERR 'Unknown Protocol Operation'\r\n"),
         (S, b"+OK\r\n"),
+        (S, b"*2\r\n$3\r\nGE"),
+        (S, b"*2\r\n$3\r\nGET\r\n$1\r\na\r\n"),
     ] {
         assert_ne!(probe(Transport::Tcp, dir, head), Verdict::Yes, "{:?}", String::from_utf8_lossy(head));
     }
@@ -518,7 +520,8 @@ fn others_are_not_mistaken() {
         (C, b"PING\r\nCLIENT REPLY OFF\r\n"),
         (C, b"\r\nlpush a b\r\n"),
         (S, b"+OK\r\n:1\r\n"),
-        (S, b"*2\r\n$1\r\na"),
+        (S, b"*2\r\n$1\r\na\r\n"),
+        (S, b"*3\r\n$9\r\nsubscribe\r\n$1\r\na\r\n:1\r\n"),
         (S, b"-NOAUTH Authentication required.\r\n"),
         (S, b"%7\r\n$6\r\nserver"),
     ] {

@@ -74,24 +74,44 @@ impl Answers {
     }
 }
 
-/// Are these bytes one simple value and nothing else?
-pub(super) fn is_one_value(bytes: &[u8]) -> bool {
-    let is_line = |text: &[u8]| {
-        text.strip_suffix(b"\r\n")
-            .is_some_and(|t| !t.is_empty() && !t.iter().any(|b| matches!(b, b'\r' | b'\n')))
-    };
-    match bytes {
-        [b'+' | b'-', rest @ ..] => is_line(rest),
-        [b':', rest @ ..] => is_line(rest) && rest.iter().all(|b| !b.is_ascii_alphabetic()),
-        [b'_', rest @ ..] => rest == b"\r\n",
-        [b'$', ..] => match head(bytes) {
-            Head::Whole(Count::Nil, used) => used == bytes.len(),
-            Head::Whole(Count::Is(n), used) => {
-                n.saturating_add(used as u64).saturating_add(2) == bytes.len() as u64
-                    && bytes.ends_with(b"\r\n")
-            }
-            _ => false,
+/// How long one simple value at the beginning of some bytes is.
+pub(super) enum Length {
+    Is(usize),
+    /// Not yet known, or not all there: look again when so many bytes are.
+    Need(usize),
+    None,
+}
+
+/// Measures a value that is no aggregate.
+pub(super) fn length(bytes: &[u8]) -> Length {
+    /// A longer value is not waited for.
+    const MOST: usize = 4096;
+    let need = |n: usize| if n > MOST { Length::None } else { Length::Need(n) };
+    let more = need(bytes.len().saturating_add(1));
+    match bytes.first() {
+        Some(b'+' | b'-' | b':') => match bytes.iter().position(|b| matches!(b, b'\r' | b'\n')) {
+            Some(at) if at > 1 => match bytes.get(at..).unwrap_or_default() {
+                [b'\r', b'\n', ..] => Length::Is(at.saturating_add(2)),
+                [b'\r'] => more,
+                _ => Length::None,
+            },
+            Some(_) => Length::None,
+            None => more,
         },
-        _ => false,
+        Some(b'$') => match head(bytes) {
+            Head::Whole(Count::Nil, used) => Length::Is(used),
+            Head::Whole(Count::Is(n), used) => {
+                let all = usize::try_from(n).unwrap_or(usize::MAX).saturating_add(used).saturating_add(2);
+                match bytes.get(..all) {
+                    Some(whole) if whole.ends_with(b"\r\n") => Length::Is(all),
+                    Some(_) => Length::None,
+                    None => need(all),
+                }
+            }
+            Head::Open => more,
+            Head::Whole(..) | Head::Bad => Length::None,
+        },
+        Some(b'_') if bytes.starts_with(b"_\r\n") => Length::Is(3),
+        _ => Length::None,
     }
 }

@@ -30,6 +30,10 @@ pub(super) struct Doubt {
     pub(super) lost: bool,
     /// The next command may stand right behind lost ones: it proves no silence.
     pub(super) behind_gap: bool,
+    /// Commands since it began, by the answers that they are due.
+    pub(super) asked: u64,
+    /// Answers that were due, and came, at the last such moment.
+    pub(super) base: (u64, usize),
     /// Moments that look as if nothing were under way, and how many are wanted.
     pub(super) rounds: u8,
     pub(super) wanted: u8,
@@ -45,7 +49,7 @@ pub(super) const ROUNDS: u8 = 8;
 /// Rounds for one that never had: they cost no record, only its being told at once.
 const ROUNDS_KNOWN: u8 = 3;
 /// Answers after which it is known that a client asks singly, or in batches.
-const KNOWN: [u32; 2] = [4, 64];
+const KNOWN: [u32; 2] = [16, 256];
 /// Commands that were sent singly, in a row, after which a client is taken for one that does so.
 const ALONE: u32 = 64;
 /// A silence that ends all doubt lies between these (nanoseconds).
@@ -84,7 +88,10 @@ impl Pairs {
         let (least, most) = SILENCE;
         let silence =
             if self.slowest == 0 { most } else { self.slowest.saturating_mul(4).clamp(least, most) };
-        d.rounds = d.rounds.saturating_add(1);
+        // From one to the next as many answers came as were due.
+        let (asked, count) = std::mem::replace(&mut d.base, (d.asked, d.count));
+        let is_even = d.asked.saturating_sub(asked) == d.count.saturating_sub(count) as u64;
+        d.rounds = if is_even { d.rounds.saturating_add(1) } else { 1 };
         let settled = at.time.since(self.heard) >= silence || (!self.slides && d.rounds >= d.wanted);
         if settled {
             self.settle(cx);
@@ -116,6 +123,7 @@ impl Pairs {
             if !fits {
                 break;
             }
+            self.pipelines |= began != next && last.is_some_and(|a| a.end.time > next);
             next = began;
             from = from.saturating_sub(1);
         }

@@ -113,6 +113,11 @@ impl Receiver {
         Receiver { port, inbox, stop, thread: Some(thread) }
     }
 
+    /// How many records have come so far.
+    pub fn count(&self) -> usize {
+        self.inbox.lock().unwrap().records.len()
+    }
+
     /// What came, when no more will.
     pub fn stop(mut self) -> Inbox {
         self.stop.store(true, Ordering::Relaxed);

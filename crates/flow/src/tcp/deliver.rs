@@ -27,6 +27,10 @@ impl<T> Flow<T> {
         sh: &mut Shared,
         ev: &mut impl Events<Flow<T>>,
     ) {
+        // Behind a FIN, or an RST, that was told there is nothing, whatever the numbers say.
+        if *self.ended.of(side) {
+            return;
+        }
         self.told = true;
         let dir = self.direction(side);
         if !run.bytes.is_empty() {
@@ -46,6 +50,9 @@ impl<T> Flow<T> {
         sh: &mut Shared,
         ev: &mut impl Events<Flow<T>>,
     ) {
+        if *self.ended.of(side) {
+            return;
+        }
         sh.counters.gaps = sh.counters.gaps.wrapping_add(1);
         sh.counters.gap_bytes = sh.counters.gap_bytes.wrapping_add(len);
         self.told = true;

@@ -28,7 +28,11 @@ pub(super) fn look(dir: Direction, head: &[u8]) -> Verdict {
             _ if !is_connect(packet) => Verdict::No,
             0..58 if !whole => Verdict::More,
             // The text may come in a packet of its own.
-            _ => sure(connect_data(packet).is_some_and(|d| d.is_empty() || d.starts_with(b"("))),
+            _ => match connect_data(packet) {
+                Some(d) => sure(d.is_empty() || d.starts_with(b"(")),
+                None if whole => Verdict::No,
+                None => Verdict::More,
+            },
         },
         (kind::ACCEPT, Direction::ToClient) => match accept(packet) {
             Some((version, size)) => sure((300..400).contains(&version) && size >= 128),

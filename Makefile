@@ -1,7 +1,7 @@
 # Two commands do everything on a fresh Debian or Ubuntu with Rust: `make demo` and `make test`.
 CARGO ?= cargo
 
-.PHONY: help build release demo test lint fuzz bench docs install uninstall clean
+.PHONY: help build demo test lint fuzz bench docs clean
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST)
@@ -22,12 +22,12 @@ lint: ## formatting and lints, as the tests demand them
 fuzz: ## every fuzz target for some seconds: SECONDS_EACH=10 TARGET=name
 	@scripts/fuzz "$${SECONDS_EACH:-10}" $${TARGET}
 
-bench: build ## figures of bench/README.md
-	@scripts/bench
+bench: ## what the engine needs for a packet and a session; figures of bench/README.md
+	$(CARGO) run --release --quiet -p bench
 
-docs: ## generated pages: docs/records.md and the example configuration
+docs: ## generated pages: docs/records.md, docs/protocols.md and the example configuration
 	UPDATE=1 $(CARGO) test --quiet -p record -p mfnano --lib
-	UPDATE=1 $(CARGO) test --quiet -p proto --test protocols_page --lib
+	UPDATE=1 $(CARGO) test --quiet -p proto --test protocols_page
 
 clean: ## what was built
 	$(CARGO) clean

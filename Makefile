@@ -1,7 +1,7 @@
 # Two commands do everything on a fresh Debian or Ubuntu with Rust: `make demo` and `make test`.
 CARGO ?= cargo
 
-.PHONY: help build demo test lint fuzz bench docs clean
+.PHONY: help build demo test databases lint fuzz bench docs clean
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST)
@@ -14,6 +14,9 @@ demo: build ## the main job on real traffic made on the spot (as root; else on a
 
 test: ## all tests; installs what they need (as root or with sudo)
 	@scripts/test
+
+databases: ## tests with real databases, brokers and their drivers (as root; installs them)
+	$(CARGO) test --locked -p mfnano --test databases
 
 lint: ## formatting and lints, as the tests demand them
 	$(CARGO) fmt --all --check

@@ -27,7 +27,7 @@ async function ask (sql, values, params, send) {
 run(async () => {
   const dbs = []
   for (let i = 0; i < 3; i++) dbs.push(await mysql.createConnection(D))
-  const piped = await mariadb.createConnection({ ...D, pipelining: true })
+  const piped = await mariadb.createConnection({ ...D, pipelining: true, connectTimeout: 20000 })
   await ready()
   const query = db => async (sql) => (await db.query(sql))[0]
   await ask('drop table if exists j -- MARK', null, null, query(dbs[0]))

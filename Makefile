@@ -1,10 +1,10 @@
 # Two commands do everything on a fresh Debian or Ubuntu with Rust: `make demo` and `make test`.
 CARGO ?= cargo
 
-.PHONY: help build demo test databases lint fuzz bench docs clean
+.PHONY: help build demo test databases lint fuzz bench instructions docs clean
 
 help: ## this list
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 build: ## the program, optimised: target/release/mfnano
 	$(CARGO) build --release --quiet -p mfnano
@@ -27,6 +27,9 @@ fuzz: ## every fuzz target for some seconds: SECONDS_EACH=10 TARGET=name
 
 bench: ## what the engine needs for a packet and a session; figures of bench/README.md
 	$(CARGO) run --release --quiet -p bench
+
+instructions: ## counts of instructions against bench/instructions.txt; UPDATE=1 writes them down anew
+	@scripts/instructions
 
 docs: ## generated pages: docs/records.md, docs/protocols.md and the example configuration
 	UPDATE=1 $(CARGO) test --quiet -p record -p mfnano --lib

@@ -1,136 +1,128 @@
 //! What the engine needs for a packet and for a session, without capture and sinks around it.
 //!
-//! `bench [--packets N] [--rounds N] [NAME...]` prints a table of medians; `bench --once NAME` runs a
-//! workload once, for instruction counters and profilers; `bench --pcap NAME FILE` writes it as a
-//! capture for other programs.
+//! `bench [--packets N] [--rounds N] [NAME...]` prints a table of medians; `bench --once NAME...` runs
+//! each workload once, for instruction counters and profilers; `bench --write FILE.pcap NAME` writes it as a
+//! capture for other programs. A workload that does not give the records that it must is an error.
 
+mod run;
 mod workload;
 
 /// The allocator of the program that is measured.
 #[global_allocator]
 static MEMORY: probe::memory::Cached = probe::memory::Cached;
 
-use base::{Frame, LinkType, SECOND};
-use engine::{Config, Engine};
-use record::{Format, Identity, Record, Writer, Zone};
-use std::time::Instant;
-use testkit::TimedFrame;
-use workload::{WORKLOADS, Workload};
+use run::{Run, run};
+use workload::{Made, WORKLOADS, Workload};
 
 fn main() {
     let mut args = std::env::args().skip(1);
-    let (mut packets, mut rounds, mut names, mut once) = (1_000_000, 5, Vec::new(), false);
+    let (mut packets, mut rounds, mut names, mut once, mut write) = (1_000_000, 5, Vec::new(), false, None);
     while let Some(arg) = args.next() {
         let mut number = || args.next().and_then(|n| n.parse().ok()).unwrap_or_else(|| usage());
         match arg.as_str() {
             "--packets" => packets = number(),
             "--rounds" => rounds = number(),
             "--once" => once = true,
-            "--pcap" => {
-                let (Some(name), Some(file)) = (args.next(), args.next()) else { usage() };
-                let (frames, _) = (find(&name).make)(packets);
-                std::fs::write(&file, testkit::pcap::write(&frames)).unwrap_or_else(|e| {
-                    eprintln!("bench: {file}: {e}");
-                    std::process::exit(2)
-                });
+            "--list" => {
+                all().for_each(|w| println!("{}", w.name));
                 return;
             }
+            "--write" => write = Some(args.next().unwrap_or_else(|| usage())),
             name if !name.starts_with('-') => names.push(name.to_owned()),
             _ => usage(),
         }
     }
     let chosen: Vec<&Workload> =
-        if names.is_empty() { WORKLOADS.iter().collect() } else { names.iter().map(|n| find(n)).collect() };
-    if !once {
-        println!(
-            "{:<12} {:>9} {:>10} {:>9} {:>9} {:>10} {:>9} {:>8}",
-            "workload", "packets", "ns/packet", "Mpps", "Gbit/s", "units/s", "ns/unit", "records"
-        );
-    }
-    for w in chosen {
-        let (frames, units) = (w.make)(packets);
-        if once {
-            let (_, records, bytes) = run(&frames);
-            println!(
-                "{}: {} packets, {units} {}, {records} records, {bytes} bytes",
-                w.name,
-                frames.len(),
-                w.unit
-            );
-            continue;
+        if names.is_empty() { all().collect() } else { names.iter().map(|n| find(n)).collect() };
+    match (write, chosen.as_slice()) {
+        (None, _) if once => chosen.iter().for_each(|w| count(w, packets)),
+        (None, _) => table(&chosen, packets, rounds),
+        (Some(file), [w]) => {
+            let bytes = testkit::pcap::write(&(w.make)(packets).frames);
+            std::fs::write(&file, bytes).unwrap_or_else(|e| fail(&format!("{file}: {e}")));
         }
-        let mut times: Vec<(f64, usize)> =
-            (0..rounds.max(1)).map(|_| run(&frames)).map(|(t, r, _)| (t, r)).collect();
-        times.sort_by(|a, b| a.0.total_cmp(&b.0));
-        let (secs, records) = times[times.len() / 2];
-        let bits: usize = frames.iter().map(|(_, f)| f.len() * 8).sum();
-        let n = frames.len() as f64;
+        (Some(_), _) => usage(),
+    }
+}
+
+/// One run each: for counters around it.
+fn count(w: &Workload, packets: usize) {
+    let made = (w.make)(packets);
+    let r = the_run(w, &made);
+    println!(
+        "{} packets={} units={} unit={} records={} bytes={}",
+        w.name,
+        made.frames.len(),
+        made.units,
+        w.unit,
+        r.records,
+        r.bytes
+    );
+}
+
+/// Medians: by the CPU's time, with the time that passed beside it.
+fn table(chosen: &[&Workload], packets: usize, rounds: usize) {
+    println!(
+        "{:<15} {:>8} {:>9} {:>8} {:>8} {:>6} {:>7} {:>10} {:>8} {:>9} {:>8}",
+        "workload",
+        "packets",
+        "ns/packet",
+        "wall ns",
+        "Mpps",
+        "Gbit/s",
+        "unit",
+        "",
+        "ns/unit",
+        "units/s",
+        "records"
+    );
+    for w in chosen {
+        let made = (w.make)(packets);
+        let mut runs: Vec<Run> = (0..rounds.max(1)).map(|_| the_run(w, &made)).collect();
+        runs.sort_by(|a, b| a.cpu.total_cmp(&b.cpu));
+        let Some(r) = runs.get(runs.len() / 2) else { continue };
+        let bits: usize = made.frames.iter().map(|(_, f)| f.len() * 8).sum();
+        let (n, units) = (made.frames.len() as f64, made.units as f64);
         println!(
-            "{:<12} {:>9} {:>10.1} {:>9.2} {:>9.2} {:>10.0} {:>9.0} {:>8}",
+            "{:<15} {:>8} {:>9.0} {:>8.0} {:>8.2} {:>6.1} {:>7} {:>10} {:>8.0} {:>9.0} {:>8}",
             w.name,
-            frames.len(),
-            secs * 1e9 / n,
-            n / secs / 1e6,
-            bits as f64 / secs / 1e9,
-            units as f64 / secs,
-            secs * 1e9 / units as f64,
-            records
+            made.frames.len(),
+            r.cpu / n,
+            r.wall / n,
+            n / r.cpu * 1e3,
+            bits as f64 / r.cpu,
+            made.units,
+            w.unit,
+            r.cpu / units,
+            units / r.cpu * 1e9,
+            r.records
         );
     }
 }
 
-/// Seconds, records, bytes of JSON.
-fn run(frames: &[TimedFrame]) -> (f64, usize, usize) {
-    let mut config = Config::for_budget(80 << 20);
-    config.flow.interval = 10 * SECOND;
-    let mut engine = Engine::new(config);
-    let identity = Identity {
-        probe_ver: "bench".into(),
-        host: "192.168.0.1".into(),
-        system: "Linux".into(),
-        nic: "any".into(),
-        message: "bench".into(),
-        collector: "1".into(),
-        license: "free".into(),
-        total_cpu: 2,
-    };
-    let mut writer = Writer::new(Format::Nano, false, &identity, Zone::utc());
-    let (mut out, mut records, mut bytes) = (Vec::with_capacity(1 << 20), 0, 0);
-    let begin = Instant::now();
-    let mut sink = |head: &Record, body: &Record| {
-        writer.write(head, body, &mut out);
-        records += 1;
-        if out.len() > 1 << 16 {
-            bytes += out.len();
-            out.clear();
-        }
-    };
-    for (time, data) in frames {
-        let frame = Frame {
-            time: *time,
-            link: LinkType::Ethernet,
-            data,
-            wire_len: data.len() as u32,
-            ifindex: 1,
-            vlan: None,
-            second_copy: false,
-        };
-        engine.frame(&frame, &mut sink);
-    }
-    engine.finish(&mut sink);
-    (begin.elapsed().as_secs_f64(), records, bytes)
+fn the_run(w: &Workload, made: &Made) -> Run {
+    run(made).unwrap_or_else(|e| fail(&format!("{}: {e}", w.name)))
+}
+
+fn all() -> impl Iterator<Item = &'static Workload> {
+    WORKLOADS.iter().flat_map(|room| room.iter())
 }
 
 fn find(name: &str) -> &'static Workload {
-    WORKLOADS.iter().find(|w| w.name == name).unwrap_or_else(|| usage())
+    all().find(|w| w.name == name).unwrap_or_else(|| usage())
+}
+
+fn fail(what: &str) -> ! {
+    eprintln!("bench: {what}");
+    std::process::exit(2)
 }
 
 fn usage() -> ! {
     eprintln!(
-        "usage: bench [--packets N] [--rounds N] [--once] [NAME...]\n       bench --pcap NAME FILE\nworkloads:"
+        "usage: bench [--packets N] [--rounds N] [--once] [NAME...]\n       bench [--packets N] --write FILE.pcap NAME\nworkloads:"
     );
-    for w in WORKLOADS {
-        eprintln!("  {:<12} {} (counted in {})", w.name, w.what, w.unit);
+    for w in all() {
+        eprintln!("  {:<15} {} (counted in {})", w.name, w.what, w.unit);
     }
     std::process::exit(1)
 }

@@ -14,6 +14,7 @@ mod key;
 mod mac;
 mod mark;
 mod reader;
+mod thin;
 mod time;
 mod tunnel;
 
@@ -24,5 +25,6 @@ pub use key::{FlowKey, Side, ip_proto};
 pub use mac::MacAddr;
 pub use mark::Mark;
 pub use reader::{Reader, Short};
+pub use thin::Thin;
 pub use time::{MICRO, MILLI, NANO, SECOND, Timestamp};
 pub use tunnel::Tunnel;

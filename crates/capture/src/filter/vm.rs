@@ -64,6 +64,8 @@ pub(super) mod anc {
     pub(crate) const PKTTYPE: u32 = BASE + 4;
     /// Index of the interface.
     pub(crate) const IFINDEX: u32 = BASE + 8;
+    /// Type of the link layer, as `linux/if_arp.h` has it.
+    pub(crate) const HATYPE: u32 = BASE + 28;
     /// The VLAN tag that was taken off.
     pub(crate) const VLAN_TAG: u32 = BASE + 44;
     /// 1 when a VLAN tag was taken off.
@@ -304,6 +306,8 @@ fn ancillary(k: u32, aux: &Aux) -> Option<u32> {
     match k {
         anc::PKTTYPE => Some(u32::from(aux.pkttype)),
         anc::IFINDEX => Some(aux.ifindex),
+        // Programs of ours ask for it only to tell Ethernet from the rest.
+        anc::HATYPE => Some(1),
         anc::VLAN_TAG => Some(aux.vlan.map_or(0, |v| u32::from(v.0))),
         anc::VLAN_PRESENT => Some(u32::from(aux.vlan.is_some())),
         anc::VLAN_TPID => Some(aux.vlan.map_or(0, |v| u32::from(v.1))),

@@ -70,6 +70,11 @@ pub(super) fn walk(
     walked
 }
 
+/// Frames in a block.
+pub(super) fn count(block: &[u8]) -> u32 {
+    word(block, NUM_PKTS).unwrap_or(0)
+}
+
 fn word(bytes: &[u8], at: usize) -> Option<u32> {
     bytes.get(at..)?.first_chunk::<4>().map(|&bytes| u32::from_ne_bytes(bytes))
 }

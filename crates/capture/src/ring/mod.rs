@@ -18,9 +18,11 @@
 mod block;
 mod interfaces;
 mod program;
+mod restrain;
 mod sys;
 #[cfg(test)]
 mod tests;
+mod thin;
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -28,7 +30,7 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::{Duration, Instant};
 
-use base::Frame;
+use base::{Frame, Thin};
 
 pub use block::fuzz_block;
 pub use interfaces::{BadInterface, Interface, InterfaceTable, Interfaces, interfaces};
@@ -80,6 +82,10 @@ pub struct RingConfig {
     /// Also give the sender's copies of loopback frames, marked [`Frame::second_copy`]. Else the kernel drops
     /// them, uncounted: each has a twin.
     pub keep_second_copies: bool,
+    /// Flows left out at first ([`Ring::set_thin`]).
+    pub thin: Option<Thin>,
+    /// Count what is left out: one ring of the program does it for all.
+    pub count_thinned: bool,
 }
 
 impl Default for RingConfig {
@@ -94,6 +100,8 @@ impl Default for RingConfig {
             fanout: None,
             promiscuous: false,
             keep_second_copies: false,
+            thin: None,
+            count_thinned: false,
         }
     }
 }
@@ -139,6 +147,10 @@ pub struct RingStats {
     pub unknown_link: u64,
     /// Blocks left before their end because a header made no sense.
     pub broken: u64,
+    /// Packets of flows that the filter left out ([`Ring::set_thin`]).
+    pub thinned: u64,
+    /// Frames passed over by [`Ring::skip_old`].
+    pub skipped: u64,
 }
 
 /// Something that the program may log or act upon.
@@ -172,6 +184,9 @@ pub struct Ring {
     refreshed: Instant,
     events: VecDeque<RingEvent>,
     stats: RingStats,
+    counter: Option<restrain::Counter>,
+    /// Blocks read in one call of [`Ring::poll`].
+    pace: usize,
 }
 
 impl Ring {
@@ -231,7 +246,14 @@ impl Ring {
             refreshed: Instant::now(),
             events: VecDeque::new(),
             stats: RingStats::default(),
+            counter: None,
+            pace: BLOCKS_PER_POLL,
         };
+        if config.count_thinned {
+            let mut counter = restrain::Counter::open().map_err(step("opening a packet socket"))?;
+            counter.follow(&ring).map_err(step("attaching the filter"))?;
+            ring.counter = Some(counter);
+        }
         // The socket receives from `bind` on: the filter comes first.
         ring.attach().map_err(step("attaching the filter"))?;
         sys::bind(&ring.fd, bound).map_err(step("binding to the interface"))?;
@@ -272,7 +294,7 @@ impl Ring {
             self.refresh();
         }
         let mut frames = 0;
-        for _ in 0..BLOCKS_PER_POLL {
+        for _ in 0..self.pace {
             let Some(block) = self.map.block(self.next) else { break };
             let walked = match &self.scope {
                 Scope::All => block::walk(block, |_| true, sink),
@@ -295,6 +317,9 @@ impl Ring {
             self.stats.received += u64::from(new.packets.saturating_sub(new.drops));
             self.stats.dropped += u64::from(new.drops);
             self.stats.freezes += u64::from(new.freezes);
+        }
+        if let Some(counter) = &mut self.counter {
+            self.stats.thinned = counter.read();
         }
         self.stats
     }
@@ -325,13 +350,7 @@ impl Ring {
     }
 
     fn attach(&self) -> io::Result<()> {
-        // A bound socket gets no other interface's frames.
-        let scope = if self.bound == 0 { &self.scope } else { &Scope::All };
-        let config = &self.config;
-        let program =
-            program::program(scope, config.keep_second_copies, config.filter.as_deref(), config.snaplen);
-        // A program that passes everything takes the place of an earlier one.
-        sys::attach_filter(&self.fd, &program.unwrap_or_else(|| vec![Insn::stmt(program::RET_K, u32::MAX)]))
+        sys::attach_filter(&self.fd, &self.program(self.config.thin.map(|thin| (thin, false))))
     }
 
     fn make_promiscuous(&mut self, list: &[Interface]) -> io::Result<()> {
@@ -397,6 +416,9 @@ impl Ring {
                     if up {
                         self.bound = index;
                         self.scope = scope;
+                        if let Some(counter) = &mut self.counter {
+                            counter.bind_again(index);
+                        }
                         // What it had to say of the old one is known.
                         let _ = sys::take_error(&self.fd);
                     }
@@ -406,6 +428,10 @@ impl Ring {
                 self.scope = scope;
                 // Should the kernel refuse, frames are still told apart here.
                 let _ = self.attach();
+                if let Some(mut counter) = self.counter.take() {
+                    let _ = counter.follow(self);
+                    self.counter = Some(counter);
+                }
             }
             _ => {}
         }

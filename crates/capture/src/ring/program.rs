@@ -1,10 +1,12 @@
 //! The filter that the kernel runs before it copies a frame: interfaces, the loopback's second copies, the
-//! user's filter, and the snapshot length (Linux `Documentation/networking/filter.rst`).
+//! flows that are left out, the user's filter, and the snapshot length (Linux `Documentation/networking/filter.rst`).
 //!
 //! What is refused here costs a few nanoseconds; what reaches the ring costs most of a microsecond.
 
 use super::interfaces::Scope;
+use super::thin;
 use crate::Insn;
+use base::Thin;
 
 const LD_W_ABS: u16 = 0x20;
 const JEQ_K: u16 = 0x15;
@@ -22,10 +24,12 @@ const ARPHRD_LOOPBACK: u32 = 772;
 /// More interfaces than this are told apart in user space only: the kernel tries them one by one.
 const MAX_INTERFACES: usize = 256;
 
-/// The program; `None` when it would pass everything whole.
+/// The program; `None` when it would pass everything whole. `thinned` is a share of flows and whether it is those
+/// that are left out that pass.
 pub(super) fn program(
     scope: &Scope,
     keep_second_copies: bool,
+    thinned: Option<(Thin, bool)>,
     filter: Option<&[Insn]>,
     snaplen: Option<u32>,
 ) -> Option<Vec<Insn>> {
@@ -58,6 +62,9 @@ pub(super) fn program(
             Insn::jump(JEQ_K, ARPHRD_LOOPBACK, 0, 1),
             drop,
         ]);
+    }
+    if let Some((share, left)) = thinned {
+        out.extend(thin::piece(share, left));
     }
     let snaplen = snaplen.unwrap_or(u32::MAX);
     match filter {
@@ -96,17 +103,17 @@ mod tests {
 
     #[test]
     fn interfaces_second_copies_and_snaplen() {
-        assert_eq!(program(&Scope::All, true, None, None), None);
-        let only = program(&Scope::Only(vec![2, 5, 9]), true, None, Some(96)).unwrap();
-        let except = program(&Scope::Except(vec![2, 5, 9]), true, None, None).unwrap();
+        assert_eq!(program(&Scope::All, true, None, None, None), None);
+        let only = program(&Scope::Only(vec![2, 5, 9]), true, None, None, Some(96)).unwrap();
+        let except = program(&Scope::Except(vec![2, 5, 9]), true, None, None, None).unwrap();
         for index in 0..12 {
             let listed = [2, 5, 9].contains(&index);
             assert_eq!(run(&only, index, 0, 1), if listed { 96 } else { 0 });
             assert_eq!(run(&except, index, 0, 1), if listed { 0 } else { u32::MAX });
         }
-        let none = program(&Scope::Only(vec![]), true, None, None).unwrap();
+        let none = program(&Scope::Only(vec![]), true, None, None, None).unwrap();
         assert_eq!(run(&none, 1, 0, 1), 0);
-        let single = program(&Scope::Only(vec![1]), false, None, None).unwrap();
+        let single = program(&Scope::Only(vec![1]), false, None, None, None).unwrap();
         assert_eq!(run(&single, 1, 4, 772), 0);
         assert_eq!(run(&single, 1, 0, 772), u32::MAX);
         assert_eq!(run(&single, 1, 4, 1), u32::MAX);
@@ -116,8 +123,8 @@ mod tests {
     #[test]
     fn a_filter_is_cut_to_the_snaplen() {
         let filter = [Insn::jump(JEQ_K, 0, 0, 1), Insn::stmt(RET_K, 262_144), Insn::stmt(RET_K, 0)];
-        let out = program(&Scope::All, true, Some(&filter), Some(128)).unwrap();
+        let out = program(&Scope::All, true, None, Some(&filter), Some(128)).unwrap();
         assert_eq!(out.iter().map(|insn| insn.k).collect::<Vec<_>>(), [0, 128, 0]);
-        assert_eq!(program(&Scope::All, true, Some(&filter), None).as_deref(), Some(&filter[..]));
+        assert_eq!(program(&Scope::All, true, None, Some(&filter), None).as_deref(), Some(&filter[..]));
     }
 }

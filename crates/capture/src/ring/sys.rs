@@ -24,6 +24,8 @@ const PACKET_FANOUT_HASH: u32 = 0;
 const PACKET_FANOUT_FLAG_DEFRAG: u32 = 0x8000;
 const SO_ATTACH_FILTER: i32 = 26;
 const ETH_P_ALL: u16 = 3;
+/// For experiments within a site (IEEE 802): who listens to it alone costs the others' frames nothing.
+const ETH_P_EXPERIMENT: u16 = 0x88b5;
 /// Links and addresses that change.
 const LINK_GROUPS: u32 = 0x1 | 0x10 | 0x100;
 
@@ -120,14 +122,28 @@ pub(super) fn request_ring(fd: &OwnedFd, block_size: u32, blocks: u32, retire_ms
 
 /// Starts to receive, of one interface or of all (0).
 pub(super) fn bind(fd: &OwnedFd, ifindex: u32) -> io::Result<()> {
+    bind_to(fd, ifindex, ETH_P_ALL)
+}
+
+/// Receives nothing that there is.
+pub(super) fn bind_quiet(fd: &OwnedFd) -> io::Result<()> {
+    bind_to(fd, 0, ETH_P_EXPERIMENT)
+}
+
+fn bind_to(fd: &OwnedFd, ifindex: u32, protocol: u16) -> io::Result<()> {
     // SAFETY: all-zero bytes are a valid sockaddr_ll.
     let mut address: libc::sockaddr_ll = unsafe { std::mem::zeroed() };
     address.sll_family = libc::AF_PACKET as u16;
-    address.sll_protocol = ETH_P_ALL.to_be();
+    address.sll_protocol = protocol.to_be();
     address.sll_ifindex = i32::try_from(ifindex).map_err(|_| io::Error::from(io::ErrorKind::InvalidInput))?;
     let len = size_of::<libc::sockaddr_ll>() as libc::socklen_t;
     // SAFETY: pointer and length are those of a live sockaddr_ll; the kernel only reads.
     check(unsafe { libc::bind(fd.as_raw_fd(), ptr::from_ref(&address).cast(), len) }).map(drop)
+}
+
+/// Makes room for as little as the kernel allows: a packet or two.
+pub(super) fn least_buffer(fd: &OwnedFd) -> io::Result<()> {
+    set(fd, libc::SOL_SOCKET, libc::SO_RCVBUF, &1_i32)
 }
 
 /// Shares the packets with the other sockets of the group by the hash of their flow.

@@ -341,6 +341,77 @@ fn a_full_ring_counts_what_it_drops() {
 }
 
 #[test]
+fn what_is_left_out_is_counted_to_the_packet() {
+    in_own_network(|| {
+        let sockets: Vec<UdpSocket> = (0..64).map(|_| UdpSocket::bind("127.0.0.1:0").unwrap()).collect();
+        let send_all = |what: &[u8]| {
+            for _ in 0..10 {
+                for socket in &sockets {
+                    // A port unreachable that came back is told by the next call, in place of sending.
+                    while socket.send_to(what, "127.0.0.1:9").is_err() {}
+                }
+            }
+        };
+        let ours = |rows: &[Row], what: &[u8]| {
+            rows.iter().filter(|row| row.3.get(23) == Some(&17) && has(&row.3, what)).count() as u64
+        };
+        // With a filter of the user, bound to one interface and to all.
+        for (devices, filter) in [("lo", None), ("any", Some(vec![Insn::stmt(0x06, 2000)]))] {
+            let mut ring =
+                Ring::open(&RingConfig { count_thinned: true, filter, memory: 16 << 20, ..only(devices) })
+                    .unwrap();
+            let mut counted = 0;
+            for (round, keep) in [(b'a', 32_768), (b'b', 0), (b'c', 20_000)] {
+                let what = [round; 40];
+                ring.set_thin(Some(Thin { salt: 12_345, keep })).unwrap();
+                send_all(&what);
+                let mut rows = Vec::new();
+                while ring.poll(50, &mut |f| rows.push(f.data.to_vec())).unwrap() > 0 {}
+                let rows: Vec<Row> = rows.into_iter().map(|data| (0, None, false, data, 0)).collect();
+                let left = ring.stats().thinned - counted;
+                counted += left;
+                assert_eq!(ours(&rows, &what) + left, 640, "{devices} {keep} {left} {:?}", ring.stats());
+                assert!(if keep == 0 { left == 640 } else { (100..600).contains(&left) }, "{keep}: {left}");
+                assert_eq!(left % 10, 0, "whole flows");
+            }
+            ring.set_thin(None).unwrap();
+            send_all(b"all of it again, and nothing left out");
+            let rows = frames_until(&mut ring, |rows| ours(rows, b"all of it again") >= 640);
+            assert_eq!(ours(&rows, b"all of it again"), 640);
+            assert_eq!(ring.stats().thinned, counted);
+        }
+    });
+}
+
+#[test]
+fn who_is_late_passes_over_what_waits() {
+    in_own_network(|| {
+        let config = RingConfig { memory: 16 * MIN_BLOCK, block_size: MIN_BLOCK, ..small() };
+        let mut ring = Ring::open(&config).unwrap();
+        let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+        for _ in 0..600 {
+            while socket.send_to(&[7; 1_000], "127.0.0.1:9").is_err() {}
+        }
+        thread::sleep(Duration::from_millis(50));
+        ring.set_pace(Some(1));
+        ring.skip_old();
+        let skipped = ring.stats().skipped;
+        assert!(skipped > 300, "{skipped}");
+        let (mut calls, mut frames) = (0, 0);
+        loop {
+            match ring.poll(20, &mut |_| ()).unwrap() {
+                0 => break,
+                n => (calls, frames) = (calls + 1, frames + n),
+            }
+        }
+        assert!(calls >= 2, "a block in each call");
+        let stats = ring.stats();
+        assert_eq!((stats.skipped, stats.dropped), (skipped, 0), "{stats:?}");
+        assert_eq!(stats.received - skipped, frames as u64);
+    });
+}
+
+#[test]
 fn errors_tell_what_was_tried() {
     in_own_network(|| {
         let says = |config: RingConfig| Ring::open(&config).map(|_| ()).unwrap_err().to_string();

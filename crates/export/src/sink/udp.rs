@@ -1,13 +1,15 @@
 //! GELF UDP: one record a datagram, or in chunks.
 
+mod pack;
+
 use super::{Sink, UdpConfig};
-use crate::gelf::{self, Ids};
+use crate::Batch;
 use crate::gzip::Gzip;
 use crate::queue::{Account, Queue, Reason};
-use crate::{Batch, sys};
+use crate::sys::{self, Message};
+use pack::{Packer, Source};
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
-use std::ops::Range;
 use std::time::{Duration, Instant};
 
 /// A name is asked for again this often while all is well ...
@@ -18,17 +20,8 @@ const RESOLVE_SOON: Duration = Duration::from_secs(5);
 const SEND_BUFFER: i32 = 1 << 20;
 /// How often a datagram is tried while the queue of the interface is full, a millisecond apart.
 const BUSY_TRIES: u32 = 20;
-
-/// A datagram that waits for the next call.
-struct Datagram {
-    header: [u8; gelf::HEADER],
-    chunked: bool,
-    /// In the compressed bytes, else in the batch.
-    compressed: bool,
-    bytes: Range<usize>,
-    /// The last of its record.
-    last: bool,
-}
+/// What the system says of several datagrams in one message where it cannot cut them.
+const NOT_TOGETHER: [i32; 4] = [libc::EINVAL, libc::EIO, libc::EMSGSIZE, libc::EOPNOTSUPP];
 
 /// The sink.
 pub(super) struct Udp {
@@ -39,8 +32,9 @@ pub(super) struct Udp {
     /// Something went wrong since.
     failing: bool,
     gzip: Option<Gzip>,
-    ids: Ids,
-    waiting: Vec<Datagram>,
+    packer: Packer,
+    /// The system takes several datagrams as one message.
+    together: bool,
     compressed: Vec<u8>,
     /// Why a chunk of the record under way was not sent.
     broken: Option<Reason>,
@@ -55,8 +49,8 @@ impl Udp {
             asked: None,
             failing: false,
             gzip,
-            ids: Ids::new(sys::random()),
-            waiting: Vec::with_capacity(sys::MANY),
+            packer: Packer::new(sys::random()),
+            together: false,
             compressed: Vec::new(),
             broken: None,
         }
@@ -76,42 +70,70 @@ impl Udp {
             && self.socket.as_ref().is_none_or(|(_, known)| *known != addr)
         {
             self.socket = open(addr).ok().map(|s| (s, addr)).or(self.socket.take());
+            self.together = self.socket.as_ref().is_some_and(|(s, _)| sys::can_segment(s));
         }
     }
 
-    /// Sends what waits.
+    /// Sends what is ready.
     fn flush(&mut self, batch: &Batch, account: &Account) {
-        let Some((socket, _)) = &self.socket else { return self.waiting.clear() };
-        let mut parts: [(&[u8], &[u8]); sys::MANY] = [(&[], &[]); sys::MANY];
-        for (d, part) in self.waiting.iter().zip(&mut parts) {
-            let source = if d.compressed { &self.compressed } else { batch.lines() };
-            let head = if d.chunked { &d.header[..] } else { &[] };
-            *part = (head, source.get(d.bytes.clone()).unwrap_or_default());
-        }
-        let mut left = parts.get(..self.waiting.len()).unwrap_or_default();
-        let mut datagrams = self.waiting.iter();
-        let mut tries = 0;
-        while !left.is_empty() {
-            let (done, reason) = match sys::send_many(socket, left) {
-                Ok(n) => (n.max(1), None),
+        let Some((socket, _)) = &self.socket else { return self.packer.clear() };
+        let Packer { pieces, messages, .. } = &mut self.packer;
+        let (mut left, mut at, mut tries) = (pieces.as_slice(), 0, 0);
+        let mut parts: [[&[u8]; 3]; sys::MANY] = [[&[]; 3]; sys::MANY];
+        while let Some(rest) = messages.get(at..).filter(|m| !m.is_empty()) {
+            let mut taken = 0;
+            let fitting = rest.iter().take_while(|m| {
+                taken += m.pieces;
+                taken <= sys::MANY
+            });
+            let call = rest.get(..fitting.count()).unwrap_or_default();
+            for (piece, parts) in left.iter().zip(&mut parts) {
+                *parts = piece.parts(batch.lines(), &self.compressed);
+            }
+            let first = call.first().map_or(1, |m| m.pieces);
+            let (done, reason) = match sys::send_many(socket, &parts, call) {
+                Ok(n) => {
+                    let sent = call.get(..n.max(1)).unwrap_or(call);
+                    at += sent.len();
+                    (sent.iter().map(|m| m.pieces).sum(), None)
+                }
                 Err(e) if e.kind() == io::ErrorKind::Interrupted => continue,
                 Err(e) if e.raw_os_error() == Some(libc::ENOBUFS) && tries < BUSY_TRIES => {
                     tries += 1;
                     std::thread::sleep(Duration::from_millis(1));
                     continue;
                 }
-                Err(e) if e.raw_os_error() == Some(libc::EMSGSIZE) => (1, Some(Reason::TooBig)),
-                // ECONNREFUSED tells of an earlier datagram: this one is given up in its place.
-                Err(_) => {
-                    self.failing = true;
-                    (1, Some(Reason::SendError))
+                // The way to this receiver does not carry it (a small MTU, a tunnel): one by one then.
+                Err(e) if first > 1 && NOT_TOGETHER.iter().any(|n| e.raw_os_error() == Some(*n)) => {
+                    self.together = false;
+                    at = 0;
+                    messages.clear();
+                    messages.extend(left.iter().map(|p| Message { pieces: 1, segment: p.len() }));
+                    continue;
+                }
+                Err(e) => {
+                    let reason = match e.raw_os_error() {
+                        Some(libc::EMSGSIZE) => Reason::TooBig,
+                        // ECONNREFUSED tells of an earlier datagram: this record is given up in its place.
+                        _ => {
+                            self.failing = true;
+                            Reason::SendError
+                        }
+                    };
+                    let record = left.iter().take(first).position(|p| p.last).map_or(first, |i| i + 1);
+                    match messages.get_mut(at) {
+                        Some(m) if m.pieces > record => m.pieces -= record,
+                        _ => at += 1,
+                    }
+                    (record, Some(reason))
                 }
             };
             tries = 0;
-            left = left.get(done..).unwrap_or_default();
-            for d in datagrams.by_ref().take(done) {
+            let (gone, rest) = left.split_at_checked(done).unwrap_or((left, &[]));
+            left = rest;
+            for piece in gone {
                 self.broken = self.broken.or(reason);
-                if d.last {
+                if piece.last {
                     match self.broken.take() {
                         None => account.sent(1),
                         Some(reason) => account.drop(1, reason),
@@ -119,31 +141,7 @@ impl Udp {
                 }
             }
         }
-        self.waiting.clear();
-    }
-
-    /// Cuts a payload into datagrams.
-    fn add(&mut self, payload: Range<usize>, compressed: bool, batch: &Batch, account: &Account) {
-        let Some((count, part)) = self.config.chunk.parts(payload.len()) else {
-            return account.drop(1, Reason::TooBig);
-        };
-        let id = if count > 1 { self.ids.next() } else { 0 };
-        let mut payload = payload;
-        for number in 0..count {
-            if self.waiting.len() == sys::MANY {
-                self.flush(batch, account);
-            }
-            let last = number + 1 == count;
-            let end = if last { payload.end } else { payload.start + part };
-            self.waiting.push(Datagram {
-                header: gelf::chunk_header(id, number, count),
-                chunked: count > 1,
-                compressed,
-                bytes: payload.start..end,
-                last,
-            });
-            payload.start = end;
-        }
+        self.packer.clear();
     }
 }
 
@@ -165,20 +163,20 @@ impl Sink for Udp {
         }
         let mut from = 0;
         for record in batch.records() {
-            let mut payload = from..from + record.len();
-            from = payload.end + 1;
+            let (mut source, mut bytes) = (Source::Batch, from..from + record.len());
+            from = bytes.end + 1;
             let at = self.compressed.len();
-            let compressed = self.gzip.as_mut().is_some_and(|g| g.append(record, &mut self.compressed));
-            if compressed {
-                payload = at..self.compressed.len();
+            if self.gzip.as_mut().is_some_and(|g| g.append(record, &mut self.compressed)) {
+                (source, bytes) = (Source::Compressed, at..self.compressed.len());
             }
-            self.add(payload, compressed, batch, account);
-            // Between records, so that no part of one waits in what is cleared.
-            if self.waiting.len() >= sys::MANY / 2 {
+            if !self.packer.add(source, bytes, self.config.chunk, self.together) {
+                account.drop(1, Reason::TooBig);
+            }
+            if self.packer.pieces.len() >= sys::MANY {
                 self.flush(batch, account);
-                self.compressed.clear();
             }
         }
+        self.packer.close(self.together);
         self.flush(batch, account);
         self.compressed.clear();
     }

@@ -1,0 +1,247 @@
+//! Datagrams of one size go to the system as one message, which it cuts at the last moment (UDP GSO,
+//! `UDP_SEGMENT` of udp(7)): of what a datagram costs, most is its way through the system, and that is
+//! gone once for up to 64 of them.
+//!
+//! The records of a batch are much alike, but not to the byte. JSON may be followed by blanks (RFC 8259,
+//! section 2), so that a record is filled up to the size of its neighbours, as long as little is wasted.
+//! What is compressed cannot be filled up: only chunks of one record go together then.
+
+use crate::gelf::{self, Chunking, Ids};
+use crate::sys::{self, Message};
+use std::ops::Range;
+
+/// What a message may have in all: less than the largest payload of UDP, over IPv6 too.
+const MAX_MESSAGE: usize = 65_000;
+/// Filling up may cost one byte in so many.
+const WASTE: usize = 16;
+/// Blanks to fill up with: all that a message may waste.
+static BLANKS: [u8; MAX_MESSAGE / WASTE] = [b' '; MAX_MESSAGE / WASTE];
+
+/// Where the bytes of a record lie.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Source {
+    /// In the batch.
+    Batch,
+    /// In the buffer of what was compressed.
+    Compressed,
+}
+
+/// A record on its way.
+#[derive(Clone, Debug)]
+struct Whole {
+    source: Source,
+    bytes: Range<usize>,
+    /// Datagrams.
+    count: usize,
+}
+
+/// A datagram that waits for the next call.
+#[derive(Clone, Debug)]
+pub(super) struct Piece {
+    header: [u8; gelf::HEADER],
+    chunked: bool,
+    source: Source,
+    bytes: Range<usize>,
+    blanks: usize,
+    /// The last of its record.
+    pub(super) last: bool,
+}
+
+impl Piece {
+    /// Its bytes.
+    pub(super) fn len(&self) -> usize {
+        let header = if self.chunked { gelf::HEADER } else { 0 };
+        header + self.bytes.len() + self.blanks
+    }
+
+    /// Its parts: header, bytes, blanks.
+    pub(super) fn parts<'a>(&'a self, batch: &'a [u8], compressed: &'a [u8]) -> [&'a [u8]; 3] {
+        let source = match self.source {
+            Source::Batch => batch,
+            Source::Compressed => compressed,
+        };
+        [
+            if self.chunked { &self.header } else { &[] },
+            source.get(self.bytes.clone()).unwrap_or_default(),
+            BLANKS.get(..self.blanks).unwrap_or_default(),
+        ]
+    }
+}
+
+/// Puts records together to messages.
+#[derive(Debug)]
+pub(super) struct Packer {
+    ids: Ids,
+    /// The records of the message that is being put together ...
+    group: Vec<Whole>,
+    /// ... the size of its largest datagram, its datagrams, and its bytes before it is filled up.
+    segment: usize,
+    count: usize,
+    bytes: usize,
+    /// What is ready to be sent.
+    pub(super) pieces: Vec<Piece>,
+    pub(super) messages: Vec<Message>,
+}
+
+impl Packer {
+    pub(super) fn new(random: u64) -> Packer {
+        Packer {
+            ids: Ids::new(random),
+            group: Vec::new(),
+            segment: 0,
+            count: 0,
+            bytes: 0,
+            pieces: Vec::with_capacity(2 * sys::MANY),
+            messages: Vec::with_capacity(sys::MANY),
+        }
+    }
+
+    /// Adds a record; false when it is too big. With `together`, datagrams share messages.
+    pub(super) fn add(
+        &mut self,
+        source: Source,
+        bytes: Range<usize>,
+        chunk: Chunking,
+        together: bool,
+    ) -> bool {
+        let Some((count, _)) = chunk.parts(bytes.len()) else { return false };
+        let (mut segment, mut all) = (bytes.len(), bytes.len());
+        if count > 1 {
+            segment = gelf::HEADER + bytes.len().div_ceil(count);
+            all += gelf::HEADER * count;
+        }
+        let larger = segment.max(self.segment);
+        let filled = larger * (self.count + count);
+        let fits = together
+            && source == Source::Batch
+            && self.group.last().is_some_and(|w| w.source == Source::Batch)
+            && self.count + count <= sys::MANY
+            && filled <= MAX_MESSAGE
+            && filled - self.bytes - all <= filled / WASTE;
+        if !fits {
+            self.close(together);
+        }
+        self.segment = self.segment.max(segment);
+        self.count += count;
+        self.bytes += all;
+        self.group.push(Whole { source, bytes, count });
+        true
+    }
+
+    /// Ends the message under way.
+    pub(super) fn close(&mut self, together: bool) {
+        let records = self.group.len();
+        // So many datagrams go into one message: all of several records, perhaps not all of one.
+        let most = if together { (MAX_MESSAGE / self.segment.max(1)).clamp(1, sys::MANY) } else { 1 };
+        let (mut left, segment) = (self.count, self.segment);
+        while left > 0 {
+            let pieces = left.min(most);
+            left -= pieces;
+            self.messages.push(Message { pieces, segment });
+        }
+        for (i, whole) in self.group.drain(..).enumerate() {
+            let id = if whole.count > 1 { self.ids.next() } else { 0 };
+            let part = if whole.count > 1 { segment - gelf::HEADER } else { segment };
+            let mut from = whole.bytes.start;
+            for number in 0..whole.count {
+                let last = number + 1 == whole.count;
+                let to = if last { whole.bytes.end } else { from + part };
+                // The last datagram of a message may be shorter.
+                let blanks = if last && i + 1 < records { part - (to - from).min(part) } else { 0 };
+                self.pieces.push(Piece {
+                    header: gelf::chunk_header(id, number, whole.count),
+                    chunked: whole.count > 1,
+                    source: whole.source,
+                    bytes: from..to,
+                    blanks,
+                    last,
+                });
+                from = to;
+            }
+        }
+        (self.segment, self.count, self.bytes) = (0, 0, 0);
+    }
+
+    /// Forgets what was sent.
+    pub(super) fn clear(&mut self) {
+        self.pieces.clear();
+        self.messages.clear();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Packs records of these lengths; gives back the messages.
+    fn packed(lens: &[usize], chunk: Chunking, together: bool) -> (Vec<Message>, usize) {
+        let mut packer = Packer::new(1);
+        let mut from = 0;
+        for len in lens {
+            assert!(packer.add(Source::Batch, from..from + len, chunk, together));
+            from += len + 1;
+        }
+        packer.close(together);
+        let bytes = vec![b'x'; from];
+        let mut pieces = packer.pieces.iter();
+        for m in &packer.messages {
+            let sizes: Vec<usize> = pieces.by_ref().take(m.pieces).map(Piece::len).collect();
+            let (tail, full) = sizes.split_last().unwrap();
+            assert!(full.iter().all(|n| *n == m.segment) && *tail <= m.segment, "{sizes:?}");
+            assert!(m.pieces <= sys::MANY && (m.pieces == 1 || sizes.iter().sum::<usize>() <= MAX_MESSAGE));
+        }
+        assert!(pieces.next().is_none());
+        assert_eq!(packer.pieces.iter().filter(|p| p.last).count(), lens.len());
+        let real: usize =
+            packer.pieces.iter().map(|p| p.parts(&bytes, &[]).iter().map(|b| b.len()).sum::<usize>()).sum();
+        assert_eq!(real, packer.pieces.iter().map(Piece::len).sum::<usize>());
+        (packer.messages, packer.pieces.iter().map(|p| p.blanks).sum())
+    }
+
+    #[test]
+    fn like_goes_with_like() {
+        let alike: Vec<usize> = (0..27).map(|i| 2400 + i % 7).collect();
+        let (messages, blanks) = packed(&alike, Chunking::default(), true);
+        assert_eq!(messages, [Message { pieces: 52, segment: 1215 }, Message { pieces: 2, segment: 1215 }]);
+        assert!(blanks <= 27 * 8, "{blanks}");
+    }
+
+    #[test]
+    fn the_unlike_goes_alone() {
+        let (messages, blanks) = packed(&[300, 1400, 300, 1400], Chunking::default(), true);
+        assert_eq!((messages.len(), blanks), (4, 0));
+    }
+
+    #[test]
+    fn without_it_each_datagram_is_a_message() {
+        let (messages, blanks) = packed(&[2400, 2400, 70, 70], Chunking::default(), false);
+        assert_eq!((messages.len(), blanks), (6, 0));
+        assert!(messages.iter().all(|m| m.pieces == 1));
+    }
+
+    #[test]
+    fn one_record_of_many_chunks_takes_several_messages() {
+        for (len, chunk) in
+            [(150_000, Chunking::default()), (31_000, Chunking::Datagram(256)), (65_507, Chunking::Off)]
+        {
+            packed(&[100, len, len, 100], chunk, true);
+        }
+    }
+
+    #[test]
+    fn any_lengths_keep_the_rules() {
+        let mut x = 3u32;
+        for _ in 0..300 {
+            let lens: Vec<usize> = (0..40)
+                .map(|_| {
+                    x = x.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+                    (x >> 8) as usize % [1500, 4000, 200, 30_000][(x >> 4) as usize % 4] + 2
+                })
+                .collect();
+            packed(&lens, Chunking::default(), true);
+            packed(&lens, Chunking::Datagram(256), true);
+            packed(&lens, Chunking::Datagram(8192), true);
+            packed(&lens, Chunking::Off, true);
+        }
+    }
+}

@@ -24,7 +24,7 @@ pub(crate) fn pair(n: u64) -> [u8; 2] {
 
 /// The low four bits as a hexadecimal digit.
 #[inline]
-pub(crate) fn hex(n: u8) -> u8 {
+pub(crate) const fn hex(n: u8) -> u8 {
     let n = n & 15;
     if n < 10 { b'0' | n } else { b'a'.wrapping_add(n).wrapping_sub(10) }
 }

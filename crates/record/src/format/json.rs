@@ -1,8 +1,9 @@
 //! Text as a JSON string (RFC 8259, section 7), for any bytes and fast.
 //!
-//! This is the hot path of the export: texts are looked through in words of eight bytes, and runs
-//! without anything to escape are copied whole. UTF-8 is validated only from the first byte
-//! above 0x7f on. What is not UTF-8 becomes U+FFFD, as in `String::from_utf8_lossy`.
+//! This is the hot path of the export: texts are looked through in words of eight bytes. One without
+//! anything to escape is copied whole. Else words are copied whole into room for twice the text, and an
+//! escape is written over what of the last word was too much. UTF-8 is validated only from the first
+//! byte above 0x7f on. What is not UTF-8 becomes U+FFFD, as in `String::from_utf8_lossy`.
 
 /// Appends `text` in quotes.
 #[inline]
@@ -42,13 +43,11 @@ const fn splat(b: u8) -> u64 {
 /// Bytes after the first such byte can be marked wrongly (the borrow runs upwards), the first is exact.
 #[inline]
 const fn marks<const HIGH: bool>(w: u64) -> u64 {
-    let quote = w ^ splat(b'"');
-    let slash = w ^ splat(b'\\');
-    let control = w.wrapping_sub(splat(0x20)) & !w;
-    let quote = quote.wrapping_sub(splat(1)) & !quote;
-    let slash = slash.wrapping_sub(splat(1)) & !slash;
-    let high = if HIGH { w } else { 0 };
-    (control | quote | slash | high) & splat(0x80)
+    let quote = (w ^ splat(b'"')).wrapping_sub(splat(1));
+    let slash = (w ^ splat(b'\\')).wrapping_sub(splat(1));
+    let some = quote | slash | w.wrapping_sub(splat(0x20));
+    // Of bytes below 0x80, bit 7 is set only by the borrow; of others it says nothing.
+    (if HIGH { some | w } else { some & !w }) & splat(0x80)
 }
 
 /// Length of the beginning of `text` that can be copied as it is.
@@ -71,30 +70,75 @@ fn plain<const HIGH: bool>(text: &[u8]) -> usize {
 /// Escapes up to the end or, with `HIGH`, up to the first byte above 0x7f; gives back the rest.
 #[inline]
 fn escape_run<'a, const HIGH: bool>(out: &mut Vec<u8>, text: &'a [u8]) -> &'a [u8] {
-    let mut rest = text;
-    loop {
-        let n = plain::<HIGH>(rest);
-        let Some((run, at)) = rest.split_at_checked(n) else { return &[] };
-        out.extend_from_slice(run);
-        let Some((&b, after)) = at.split_first() else { return &[] };
-        match b {
-            b'"' => out.extend_from_slice(b"\\\""),
-            b'\\' => out.extend_from_slice(b"\\\\"),
-            b'\n' => out.extend_from_slice(b"\\n"),
-            b'\r' => out.extend_from_slice(b"\\r"),
-            b'\t' => out.extend_from_slice(b"\\t"),
-            0x20.. => return at,
-            _ => out.extend_from_slice(&[
-                b'\\',
-                b'u',
-                b'0',
-                b'0',
-                super::digits::hex(b >> 4),
-                super::digits::hex(b),
-            ]),
-        }
-        rest = after;
+    let Some((run, mut rest)) = text.split_at_checked(plain::<HIGH>(text)) else { return &[] };
+    out.extend_from_slice(run);
+    while rest.first().is_some_and(|b| !HIGH || *b < 0x80) {
+        let n = escape_piece::<HIGH>(out, rest);
+        rest = rest.get(n..).unwrap_or_default();
     }
+    rest
+}
+
+/// What each byte is written as, and in the last place how many bytes that is.
+static WRITTEN: [[u8; 8]; 256] = {
+    let mut table = [[0; 8]; 256];
+    let mut b = 0u8;
+    let mut left = table.as_mut_slice();
+    while let Some((place, rest)) = left.split_first_mut() {
+        *place = match b {
+            b'"' | b'\\' => [b'\\', b, 0, 0, 0, 0, 0, 2],
+            b'\n' => [b'\\', b'n', 0, 0, 0, 0, 0, 2],
+            b'\r' => [b'\\', b'r', 0, 0, 0, 0, 0, 2],
+            b'\t' => [b'\\', b't', 0, 0, 0, 0, 0, 2],
+            0..0x20 => [b'\\', b'u', b'0', b'0', super::digits::hex(b >> 4), super::digits::hex(b), 0, 6],
+            _ => [b, 0, 0, 0, 0, 0, 0, 1],
+        };
+        b = b.wrapping_add(1);
+        left = rest;
+    }
+    table
+};
+
+/// Bytes that are given room at a time.
+const PIECE: usize = 512;
+
+/// Escapes the beginning of `text`, at least one byte, as far as the room of a piece goes or, with
+/// `HIGH`, up to a byte above 0x7f. Gives back how much it was.
+fn escape_piece<const HIGH: bool>(out: &mut Vec<u8>, text: &[u8]) -> usize {
+    let begin = out.len();
+    // Room for twice the text, and for what is written of a word or an escape beyond its end.
+    let room = text.len().min(PIECE).saturating_mul(2).saturating_add(8);
+    out.resize(begin.saturating_add(room), 0);
+    let room = out.get_mut(begin..).unwrap_or_default();
+    let (mut at, mut to) = (0usize, 0usize);
+    let mut put = |to: usize, eight: &[u8; 8]| {
+        room.get_mut(to..).and_then(<[u8]>::first_chunk_mut).map(|place| *place = *eight).is_some()
+    };
+    while let Some(rest) = text.get(at..)
+        && let Some(first) = rest.first()
+    {
+        let mut b = *first;
+        if let Some(word) = rest.first_chunk() {
+            if !put(to, word) {
+                break;
+            }
+            let w = u64::from_le_bytes(*word);
+            let m = marks::<HIGH>(w);
+            let n = if m == 0 { 8 } else { m.trailing_zeros() >> 3 };
+            (at, to) = (at.wrapping_add(n as usize), to.wrapping_add(n as usize));
+            if m == 0 {
+                continue;
+            }
+            b = w.wrapping_shr(n.wrapping_mul(8)) as u8;
+        }
+        let Some(written @ [.., len]) = WRITTEN.get(usize::from(b)) else { break };
+        if HIGH && b > 0x7f || !put(to, written) {
+            break;
+        }
+        (at, to) = (at.wrapping_add(1), to.wrapping_add(usize::from(*len)));
+    }
+    out.truncate(begin.saturating_add(to));
+    at
 }
 
 /// Appends text for a terminal: every control character (C0, C1 and DEL) becomes a dot.

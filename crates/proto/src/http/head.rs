@@ -295,25 +295,31 @@ impl<'a> Head<'a> {
     /// Walks from the start line to the blank line.
     pub(super) fn walk(bytes: &'a [u8]) -> Walk<'a> {
         let mut head = Head::of_line(bytes, &[]);
-        let mut rest = bytes;
-        let mut first = true;
-        loop {
-            let Some((line, after)) = next_line(rest) else { return Walk::Short(head) };
+        let Some((line, mut rest)) = next_line(bytes) else { return Walk::Short(head) };
+        head.line = line;
+        while let Some((line, after)) = next_line(rest) {
             rest = after;
-            if first {
-                head.line = line;
-                first = false;
-            } else if matches!(line, [] | [b'\r']) {
-                let len = bytes.len().saturating_sub(rest.len());
-                head.bytes = bytes.get(..len).unwrap_or(bytes);
-                return Walk::Whole(head);
-            } else if line.first().is_some_and(|b| b"bcefhrtux".contains(&(b | 0x20)))
-                && let Some(colon) = line.iter().take(MAX_NAME).position(|b| *b == b':')
-                && let Some((name, value)) = line.split_at_checked(colon)
-                && let Some(id) = Name::of(name.trim_ascii_end())
-            {
-                head.put(id, trim(value.get(1..).unwrap_or_default()));
+            match line {
+                [] | [b'\r'] => {
+                    let len = bytes.len().saturating_sub(rest.len());
+                    head.bytes = bytes.get(..len).unwrap_or(bytes);
+                    return Walk::Whole(head);
+                }
+                [b, ..] if begins_name(*b) => head.field(line),
+                _ => {}
             }
+        }
+        Walk::Short(head)
+    }
+
+    /// A line whose name may be one that is looked at.
+    #[inline]
+    fn field(&mut self, line: &'a [u8]) {
+        let Some(colon) = find(line.get(..MAX_NAME).unwrap_or(line), b':') else { return };
+        if let Some((name, value)) = line.split_at_checked(colon)
+            && let Some(id) = Name::of(name.trim_ascii_end())
+        {
+            self.put(id, trim(value.get(1..).unwrap_or_default()));
         }
     }
 
@@ -367,8 +373,23 @@ impl<'a> Head<'a> {
     }
 }
 
-/// A header name that is looked at is not longer (`transfer-encoding` and a blank).
-const MAX_NAME: usize = 20;
+/// A header name that is looked at is not longer (`transfer-encoding`, blanks and the colon).
+const MAX_NAME: usize = 24;
+
+/// Does the name of a header that is looked at begin with this letter?
+#[inline]
+fn begins_name(b: u8) -> bool {
+    const LETTERS: u32 = {
+        let (letters, mut set, mut i) = (b"bcefhrtux", 0u32, 0usize);
+        while let Some((b, _)) = letters.split_at(i).1.split_first() {
+            set |= 1u32.wrapping_shl(b.wrapping_sub(b'a') as u32);
+            i = i.wrapping_add(1);
+        }
+        set
+    };
+    let letter = (b | 0x20).wrapping_sub(b'a');
+    letter < 26 && LETTERS.wrapping_shr(u32::from(letter)) & 1 != 0
+}
 
 /// A line with what is folded to it (RFC 9112 section 5.2), without its last LF, and the rest. The byte behind
 /// a line says whether it goes on, so that must be there too, except behind a blank line.
@@ -378,10 +399,7 @@ fn next_line(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     loop {
         let (line, rest) = bytes.split_at_checked(end)?;
         let rest = rest.get(1..)?;
-        if matches!(line, [] | [b'\r']) {
-            return Some((line, rest));
-        }
-        if !is_blank(*rest.first()?) {
+        if matches!(line, [] | [b'\r']) || !is_blank(*rest.first()?) {
             return Some((line, rest));
         }
         end = find(rest, b'\n')?.saturating_add(end).saturating_add(1);

@@ -40,6 +40,22 @@ impl Half {
     }
 }
 
+/// A good start line.
+enum Start<'a> {
+    Request(RequestLine<'a>),
+    /// The status code.
+    Status(u16),
+}
+
+impl<'a> Start<'a> {
+    fn of(dir: Direction, line: &'a [u8]) -> Option<Start<'a>> {
+        match dir {
+            Direction::ToServer => request_line(line).map(Start::Request),
+            Direction::ToClient => status_line(line).map(Start::Status),
+        }
+    }
+}
+
 /// State of one flow.
 #[derive(Debug)]
 pub struct Session {
@@ -117,22 +133,26 @@ impl Session {
             };
         };
         let line = held.get(..lf.saturating_add(searched)).unwrap_or(held);
-        match dir {
-            Direction::ToServer => match request_line(line) {
-                None => self.nonsense(cx, dir),
-                Some(r) if r.version == Version::V09 => {
-                    let mut head = Head::of_line(held, line);
-                    head.bytes = held.get(..line.len().saturating_add(1)).unwrap_or(held);
-                    self.request(cx, &head, &r, false)
-                }
-                Some(_) => self.fields(cx, dir, bytes, 0),
-            },
-            Direction::ToClient if status_line(line).is_none() => self.nonsense(cx, dir),
-            Direction::ToClient => self.fields(cx, dir, bytes, 0),
+        match Start::of(dir, line) {
+            None => self.nonsense(cx, dir),
+            Some(Start::Request(r)) if r.version == Version::V09 => {
+                let mut head = Head::of_line(held, line);
+                head.bytes = held.get(..line.len().saturating_add(1)).unwrap_or(held);
+                self.request(cx, &head, &r, false)
+            }
+            Some(start) => self.fields(cx, dir, bytes, 0, Some((line, start))),
         }
     }
 
-    fn fields(&mut self, cx: &mut Cx<'_>, dir: Direction, bytes: &[u8], searched: usize) -> Progress {
+    /// `first`: the start line, when it was just read.
+    fn fields(
+        &mut self,
+        cx: &mut Cx<'_>,
+        dir: Direction,
+        bytes: &[u8],
+        searched: usize,
+        first: Option<(&[u8], Start<'_>)>,
+    ) -> Progress {
         let held = bytes.get(..cx.limits.stream).unwrap_or(bytes);
         let is_full = held.len() >= cx.limits.stream;
         if searched > 0 && !is_full && head_end(held, searched).is_none() {
@@ -144,15 +164,15 @@ impl Session {
             Walk::Short(_) => return self.wait(dir, Stage::Fields(held.len()), bytes),
         };
         self.spoken = true;
-        match dir {
-            Direction::ToServer => match request_line(head.line) {
-                Some(line) => self.request(cx, &head, &line, is_cut),
-                None => self.nonsense(cx, dir),
-            },
-            Direction::ToClient => match status_line(head.line) {
-                Some(code) => self.response(cx, &head, code, is_cut),
-                None => self.nonsense(cx, dir),
-            },
+        let start = match first {
+            // What is folded to it belongs to it.
+            Some((line, start)) if line.len() == head.line.len() => Some(start),
+            _ => Start::of(dir, head.line),
+        };
+        match start {
+            Some(Start::Request(line)) => self.request(cx, &head, &line, is_cut),
+            Some(Start::Status(code)) => self.response(cx, &head, code, is_cut),
+            None => self.nonsense(cx, dir),
         }
     }
 
@@ -416,7 +436,7 @@ impl Parser for Session {
         }
         match self.half(dir).stage {
             Stage::Line(searched) => self.start_line(cx, dir, bytes, searched),
-            Stage::Fields(searched) => self.fields(cx, dir, bytes, searched),
+            Stage::Fields(searched) => self.fields(cx, dir, bytes, searched, None),
             Stage::Tail(framing, end) => self.tail(cx, dir, bytes, framing, end),
             Stage::Search(searched) => self.search(cx, dir, bytes, searched),
             Stage::Body(framing) => {

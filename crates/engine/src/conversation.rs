@@ -3,7 +3,7 @@
 use crate::buffer::Buffer;
 use crate::core::{Core, Told};
 use base::{Direction, Mark};
-use proto::{AnySession, Candidates, Cx, Identity, MarkSpan, Parser, Progress, ProtoId, Transport, identify};
+use proto::{AnySession, Candidates, Identity, MarkSpan, Parser, Progress, ProtoId, Transport, identify};
 use std::net::IpAddr;
 
 /// What the engine keeps with a flow: two words, whatever a conversation weighs.
@@ -16,17 +16,19 @@ pub(crate) enum Talk {
     Unknown(u8),
     /// A parser is at work, or is being sought.
     Open(Box<Conversation>),
+    /// Between two exchanges of datagrams, parted with to make room: the next is a beginning.
+    Resting(ProtoId),
     /// Nothing more is looked at; it was this protocol, if any was found.
     Closed(Option<ProtoId>),
 }
 
 impl Talk {
-    /// What was recognised, if anything.
     /// What it speaks, or spoke last.
     pub(crate) fn app(&self) -> Option<ProtoId> {
         match self {
             Talk::Silent | Talk::Unknown(_) => None,
             Talk::Open(c) => c.app(),
+            Talk::Resting(id) => Some(*id),
             Talk::Closed(id) => *id,
         }
     }
@@ -196,6 +198,12 @@ impl Conversation {
 
     pub(crate) fn transport(&self) -> Transport {
         self.transport
+    }
+
+    /// What it is, when nothing waits between two exchanges of datagrams: no more than memories would be lost with it.
+    pub(crate) fn rests(&self) -> Option<ProtoId> {
+        let idle = self.transport == Transport::Udp && self.finished == self.sessions && self.held.is_none();
+        self.known.filter(|_| idle)
     }
 
     /// Heap held by streams and parser.
@@ -561,32 +569,5 @@ fn only(dir: Direction, bytes: &[u8]) -> [&[u8]; 2] {
     match dir {
         Direction::ToServer => [bytes, &[]],
         Direction::ToClient => [&[], bytes],
-    }
-}
-
-/// The context of one call of a parser.
-impl Core {
-    pub(crate) fn context<'a>(
-        &'a mut self,
-        facts: &Facts,
-        now: &Mark,
-        spans: &'a [MarkSpan],
-        base: usize,
-        sessions: &'a mut u32,
-    ) -> Cx<'a> {
-        Cx {
-            limits: &self.config.limits,
-            spans,
-            base,
-            ports: facts.ports,
-            now: *now,
-            flow_hash: facts.hash,
-            sessions,
-            pool: &mut self.pool,
-            done: &mut self.done,
-            anomalies: &mut self.anomalies,
-            sampled_out: &mut self.account.sampled_out,
-            midstream: facts.midstream,
-        }
     }
 }

@@ -8,7 +8,7 @@ use crate::engine::Output;
 use crate::{head, report};
 use base::{Direction, FastMap, Mark, Timestamp, ip_proto};
 use flow::{End, Events, Flow};
-use proto::{Anomaly, Finished, Limits, Pool, ProtoId, Transport};
+use proto::{Anomaly, Cx, Finished, Limits, MarkSpan, Pool, ProtoId, Transport};
 use record::{Quality, Record};
 use std::net::IpAddr;
 
@@ -103,6 +103,31 @@ impl Core {
 
     fn is_ignored(&self, id: ProtoId) -> bool {
         self.ignored & 1u64.wrapping_shl(id as u32) != 0
+    }
+
+    /// The context of one call of a parser.
+    pub(crate) fn context<'a>(
+        &'a mut self,
+        facts: &Facts,
+        now: &Mark,
+        spans: &'a [MarkSpan],
+        base: usize,
+        sessions: &'a mut u32,
+    ) -> Cx<'a> {
+        Cx {
+            limits: &self.config.limits,
+            spans,
+            base,
+            ports: facts.ports,
+            now: *now,
+            flow_hash: facts.hash,
+            sessions,
+            pool: &mut self.pool,
+            done: &mut self.done,
+            anomalies: &mut self.anomalies,
+            sampled_out: &mut self.account.sampled_out,
+            midstream: facts.midstream,
+        }
     }
 
     /// Puts a name to what the parser has finished; says how many.
@@ -231,6 +256,12 @@ impl Tap<'_> {
             flow.watch_acks = false;
             flow.follow(false);
             flow.user = Talk::Closed(app);
+        } else if let Some(app) = talk.rests().filter(|_| self.core.held > self.core.config.session_bytes / 2)
+        {
+            // Pairs of datagrams have no end: each stays for its idle time. Resolvers ask from another port each
+            // time, and what they asked before would take the room of what they ask now.
+            self.core.held = self.core.held.saturating_sub(talk.accounted);
+            flow.user = Talk::Resting(app);
         } else {
             flow.user = Talk::Open(talk);
         }
@@ -254,7 +285,7 @@ impl Tap<'_> {
 impl Events<Flow<Talk>> for Tap<'_> {
     fn data(&mut self, flow: &mut Flow<Talk>, dir: Direction, mark: &Mark, bytes: &[u8]) {
         let tried = match flow.user {
-            Talk::Silent => Some(0),
+            Talk::Silent | Talk::Resting(_) => Some(0),
             Talk::Unknown(tried) => Some(tried),
             Talk::Open(_) | Talk::Closed(_) => None,
         };

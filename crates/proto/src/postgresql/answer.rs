@@ -240,7 +240,7 @@ impl Session {
                 }
             }
         }
-        self.skipping = !whole && n > 0;
+        self.skipping = !whole && n > 0 && !self.queue.is_torn();
     }
 
     /// ReadyForQuery.
@@ -253,9 +253,10 @@ impl Session {
         let mut unended = false;
         if !self.queue.ready(last.time) {
             unended = self.queue.front(last.time).is_some() && self.queue.all_begun();
+            let mut ended = false;
             while self.queue.front(last.time).is_some() {
-                let ends = matches!(self.queue.ask(0), Some(a) if a.ends_group());
-                if ends {
+                ended = matches!(self.queue.ask(0), Some(a) if a.ends_group());
+                if ended {
                     self.finish_front(cx, last);
                     self.queue.watch(last.time);
                     break;
@@ -264,6 +265,9 @@ impl Session {
                     txn.taint(Quality::GAP);
                     self.queue.gone.push((txn, last));
                 }
+            }
+            if !ended {
+                self.queue.ready_unasked(last.time);
             }
             before = self.queue.seq();
         }

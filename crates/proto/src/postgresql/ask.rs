@@ -6,7 +6,7 @@ use super::session::Session;
 use super::wire::{Bind, Head, Parse, text_of};
 use crate::session::{Cx, Txn};
 use base::{Mark, Reader};
-use record::{Kind, f::sql as f};
+use record::{Kind, Quality, f::sql as f};
 
 impl Session {
     /// A message; its end may be cut off. False when it is none.
@@ -65,7 +65,10 @@ impl Session {
             self.queue.gone.extend(txn.map(|t| (t, last)));
             return;
         }
-        self.queue.begin(last.time);
+        match ask {
+            Ask::Query | Ask::Call => self.queue.begin_query(last.time),
+            _ => self.queue.begin(last.time),
+        }
         self.queue.push(cx, ask, txn, last.time);
     }
 
@@ -110,8 +113,11 @@ impl Session {
                     cx.forget(txn);
                 }
                 let mut txn = cx.open(Kind::Sql, 0);
-                let text = self.names.statement(bind.statement).map_or(&[][..], |s| &s.text);
-                txn.text(&f::SQL, text, cx.limits.text);
+                let statement = self.names.statement(bind.statement);
+                if self.holed && statement.is_none() {
+                    txn.taint(Quality::GAP);
+                }
+                txn.text(&f::SQL, statement.map_or(&[][..], |s| &s.text), cx.limits.text);
                 txn
             }
         };
@@ -124,7 +130,8 @@ impl Session {
             return Some(());
         }
         if !self.queue.takes(last.time) {
-            // Told by its Execute.
+            // Told by its Execute, if there is one.
+            txn.taint(Quality::GAP);
             self.names.bind(bind.portal, 0, &mut self.told);
             match self.names.portal(bind.portal) {
                 Some(p) => p.idle = Some((txn, last)),
@@ -156,6 +163,9 @@ impl Session {
             Some(txn) => txn,
             None => {
                 let mut txn = cx.open(Kind::Sql, 0);
+                if self.holed && portal.as_ref().is_none_or(|p| p.kept.is_none()) {
+                    txn.taint(Quality::GAP);
+                }
                 let kept = portal.as_ref().and_then(|p| p.kept.as_deref());
                 let (sql, params) = kept.map_or((&[][..], &[][..]), |(s, p)| (s, p));
                 txn.text(&f::SQL, sql, cx.limits.text);

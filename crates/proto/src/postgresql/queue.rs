@@ -32,6 +32,8 @@ pub(super) enum Ask {
     /// Name of the statement; `None` for a portal.
     Close(Option<Box<[u8]>>),
     Sync,
+    /// Requests were lost here: what is answered between its neighbours is not known.
+    Hole,
 }
 
 impl Ask {
@@ -67,6 +69,10 @@ pub(super) struct Queue {
     stripped: u64,
     /// Two groups were under way at a time.
     pipelines: bool,
+    /// Messages of the group being asked were lost, or its answers: what more it says is not paired.
+    torn: bool,
+    /// When a group's answer ended whose end had not been seen.
+    stray: Option<Timestamp>,
     /// Bytes were lost: times decide.
     pub(super) lossy: bool,
     /// Nothing is paired: at most so many groups are still to be answered.
@@ -97,6 +103,8 @@ impl Queue {
             begun: false,
             stripped: 1,
             pipelines: false,
+            torn: false,
+            stray: None,
             lossy: false,
             doubt: None,
             ready: None,
@@ -113,7 +121,7 @@ impl Queue {
     /// Will a message that was sent at `at` wait here? Not while nothing is paired, and not when its
     /// answer has passed already, while it was itself behind bytes that were waited for.
     pub(super) fn takes(&self, at: Timestamp) -> bool {
-        self.doubt.is_none() && self.unasked.is_none_or(|t| t < at)
+        self.doubt.is_none() && !self.torn && self.unasked.is_none_or(|t| t < at)
     }
 
     fn end_seq(&self) -> u64 {
@@ -127,6 +135,10 @@ impl Queue {
 
     /// A message that gets an answer comes: certain again that nothing else is under way?
     pub(super) fn begin(&mut self, at: Timestamp) {
+        // What was lost ended its group: the server was ready again before this was sent.
+        if self.torn && self.stray.is_some_and(|r| r < at) {
+            (self.torn, self.begun) = (false, false);
+        }
         if !std::mem::replace(&mut self.begun, true) {
             let quiet = self.ready.is_some_and(|r| at.0 >= r.0.saturating_add(QUIET));
             if self.doubt == Some(0) || quiet {
@@ -140,7 +152,7 @@ impl Queue {
     pub(super) fn push(&mut self, cx: &mut Cx<'_>, ask: Ask, txn: Option<Txn>, at: Timestamp) {
         let ends = ask.ends_group();
         if ends {
-            self.begun = false;
+            (self.begun, self.torn, self.stray) = (false, false, None);
         }
         if !self.takes(at) {
             if let Some(owed) = &mut self.doubt {
@@ -193,6 +205,12 @@ impl Queue {
         self.items.back_mut()?.txn.as_mut()
     }
 
+    /// A Query is a group of its own, whatever was lost before it.
+    pub(super) fn begin_query(&mut self, at: Timestamp) {
+        self.torn = false;
+        self.begin(at);
+    }
+
     /// What the message at `t` can answer.
     pub(super) fn front(&mut self, t: Timestamp) -> Option<&mut Item> {
         let lossy = self.lossy;
@@ -242,7 +260,7 @@ impl Queue {
     /// Is there, in the group at the front, an item that fits? Its distance.
     pub(super) fn find(&self, t: Timestamp, fits: impl Fn(&Ask) -> bool) -> Option<usize> {
         for (i, item) in self.items.iter().enumerate() {
-            if self.lossy && item.at > t {
+            if self.lossy && item.at > t || matches!(item.ask, Ask::Hole) {
                 return None;
             }
             if fits(&item.ask) {
@@ -297,6 +315,11 @@ impl Queue {
         }
     }
 
+    /// A group's answer has ended at `t`, and its end had not been seen.
+    pub(super) fn ready_unasked(&mut self, t: Timestamp) {
+        (self.stray, self.unasked) = (Some(t), Some(t));
+    }
+
     /// The front group was answered at `t`: was the next one asked before that?
     pub(super) fn watch(&mut self, t: Timestamp) {
         if self.items.front().is_some_and(|i| i.at < t) {
@@ -307,9 +330,14 @@ impl Queue {
     /// The server answers something.
     pub(super) fn speaks(&mut self, at: Timestamp) {
         self.ready = None;
-        if self.front(at).is_none() {
+        if self.front(at).is_none_or(|i| matches!(i.ask, Ask::Hole)) {
             self.unasked = Some(at);
         }
+    }
+
+    /// Is what the group being asked says left unpaired?
+    pub(super) fn is_torn(&self) -> bool {
+        self.torn
     }
 
     /// Nothing is paired now.
@@ -329,18 +357,25 @@ impl Queue {
 
     /// Requests were lost.
     pub(super) fn lost_requests(&mut self, cx: &mut Cx<'_>) {
-        if std::mem::take(&mut self.begun) {
-            // What would have claimed them may be what was lost: an answer to them is not the statement's.
-            let before = usize::try_from(self.group.saturating_sub(self.base)).unwrap_or(usize::MAX);
-            for txn in self.items.iter_mut().skip(before).filter_map(|i| i.txn.as_mut()) {
-                txn.taint(Quality::GAP);
-            }
-        }
+        let begun = std::mem::take(&mut self.begun);
+        self.stray = None;
         if self.pipelines || self.doubt.is_some() {
             self.lose(cx);
             self.doubt = Some(u64::MAX);
-        } else {
-            self.lossy = true;
+            return;
+        }
+        (self.lossy, self.torn) = (true, true);
+        if !begun {
+            return;
+        }
+        // What would have claimed them may be what was lost: an answer to them is not the statement's.
+        let before = usize::try_from(self.group.saturating_sub(self.base)).unwrap_or(usize::MAX);
+        let unsure = self.items.iter_mut().skip(before).filter(|i| !matches!(i.ask, Ask::Execute));
+        for txn in unsure.filter_map(|i| i.txn.as_mut()) {
+            txn.taint(Quality::GAP);
+        }
+        if let Some(at) = self.items.back().map(|i| i.at) {
+            self.items.push_back(Item { ask: Ask::Hole, at, txn: None, claimed: false });
         }
     }
 
@@ -359,6 +394,16 @@ impl Queue {
         }
         for _ in 0..if keep == 0 { asked } else { keep } {
             self.drop_front(cx);
+        }
+        // In a group of several, an answer that comes now may be of any: the rest of it stays unpaired too.
+        let group = || self.items.iter().take_while(|i| !i.ask.ends_group());
+        let several = group().filter(|i| matches!(i.ask, Ask::Execute)).count() > 1;
+        let cut = asked > 0 && next != asked;
+        if several || keep == 0 && cut {
+            for _ in 0..group().count() {
+                self.drop_front(cx);
+            }
+            (self.torn, self.stray) = (self.torn || self.all_begun(), None);
         }
         // Its answer may have begun before.
         let ends = |i: &Item| i.ask.ends_group();

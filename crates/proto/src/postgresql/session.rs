@@ -44,6 +44,8 @@ pub struct Session {
     pub(super) skipping: bool,
     /// A Parse was skipped: the Bind of its statement is not told again.
     pub(super) skipped: bool,
+    /// Bytes of the client were lost: what gives a statement its text may be among them.
+    pub(super) holed: bool,
     /// The client sends data for a COPY.
     pub(super) copying: bool,
     /// The last request's end is in a later piece of it.
@@ -82,6 +84,7 @@ impl Session {
             names: Names::new(),
             skipping: false,
             skipped: false,
+            holed: false,
             copying: false,
             asking: false,
             rows: 0,
@@ -316,8 +319,9 @@ impl Session {
         self.copying = false;
         match dir {
             Direction::ToServer => {
-                self.skipping = false;
+                (self.skipping, self.skipped) = (false, false);
                 self.asking = false;
+                self.holed = true;
                 self.queue.lost_requests(cx);
                 // Not executed, as far as was seen.
                 let mut idle = Vec::new();

@@ -420,6 +420,85 @@ fn lost_requests_get_nobody_elses_answer() {
     assert_eq!(told(h.rows()), ["select 2|||0|2|", "select 3|||0|3|"]);
 }
 
+/// One prepared execution, without its Sync.
+fn run(sql: &str) -> Vec<u8> {
+    join(&[parse("", sql, &[]), bind("", "", &[]), execute("", 0)])
+}
+
+fn ran(n: u32) -> Vec<u8> {
+    join(&[PARSED.to_vec(), BOUND.to_vec(), done(&format!("SELECT {n}"))])
+}
+
+#[test]
+fn a_loss_inside_a_pipeline_leaves_the_rest_of_it_unpaired() {
+    let mut h = open();
+    h.feed(C, &join(&[run("a"), parse("", "b", &[]), bind("", "", &[])]));
+    h.wait(1);
+    h.gap(C, 200);
+    h.feed(C, &join(&[run("d"), sync()]));
+    // Of a, of b whose Execute was lost, of c that was lost, of d. An error of c would look like one of d.
+    h.feed(S, &join(&[ran(1), ran(2), ran(3), error("ERROR", "22012", "division by zero"), ready(b'I')]));
+    h.wait(1);
+    h.feed(C, &join(&[run("e"), sync()]));
+    h.feed(S, &join(&[ran(5), ready(b'I')]));
+    h.finish();
+    assert_eq!(told(h.rows()), ["d|||||gap,no-response", "a|||0|1|", "b|||||gap", "e|||0|5|"]);
+}
+
+#[test]
+fn a_pipeline_lost_as_a_whole_costs_nothing_else() {
+    let mut h = open();
+    h.feed(C, &join(&[run("a"), sync()]));
+    h.feed(S, &join(&[ran(1), ready(b'I')]));
+    h.wait(1);
+    h.gap(C, 100);
+    h.feed(S, &join(&[ran(2), ready(b'I')]));
+    h.wait(1);
+    h.feed(C, &join(&[run("c"), sync()]));
+    h.feed(S, &join(&[ran(3), ready(b'I')]));
+    // The end of one is lost: the server says that it was there.
+    h.wait(1);
+    h.feed(C, &run("d"));
+    h.gap(C, 5);
+    h.feed(S, &join(&[ran(4), ready(b'I')]));
+    h.wait(1);
+    h.feed(C, &join(&[run("e"), sync()]));
+    h.feed(S, &join(&[ran(5), ready(b'I')]));
+    h.finish();
+    assert_eq!(told(h.rows()), ["a|||0|1|", "c|||0|3|", "d|||0|4|", "e|||0|5|"]);
+}
+
+#[test]
+fn a_lost_parse_leaves_no_text_and_that_is_said() {
+    let mut h = open();
+    h.gap(C, 40);
+    h.feed(C, &join(&[bind("", "s1", &["7"]), execute("", 0), sync()]));
+    h.feed(S, &join(&[BOUND.to_vec(), done("SELECT 1"), ready(b'I')]));
+    h.wait(1);
+    h.feed(C, &join(&[bind("", "s1", &["8"]), execute("", 0), sync()]));
+    h.feed(S, &join(&[BOUND.to_vec(), done("SELECT 2"), ready(b'I')]));
+    h.finish();
+    assert_eq!(told(h.rows()), ["|'7'||||gap,no-response", "|'8'||0|2|gap"]);
+}
+
+#[test]
+fn what_is_asked_behind_lost_answers_of_its_pipeline_is_unpaired() {
+    let mut h = open();
+    h.feed(C, &join(&[run("a"), run("b")]));
+    h.wait(1);
+    h.gap(S, 20);
+    h.feed(S, &done("SELECT 1"));
+    h.wait(1);
+    h.feed(C, &join(&[run("c"), sync()]));
+    h.feed(S, &join(&[ran(2), ran(3), ready(b'I')]));
+    h.wait(1);
+    h.feed(C, &join(&[run("d"), sync()]));
+    h.feed(S, &join(&[ran(4), ready(b'I')]));
+    h.finish();
+    let lost = |q: &str| format!("{q}|||||gap,no-response");
+    assert_eq!(told(h.rows()), [lost("a"), lost("b"), lost("c"), "d|||0|4|".to_owned()]);
+}
+
 #[test]
 fn after_a_loss_a_pipeline_is_paired_when_it_has_drained() {
     let mut h = open();

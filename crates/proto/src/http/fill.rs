@@ -1,6 +1,6 @@
 //! From the head of a message to the fields of the record.
 
-use super::head::{Head, Name, RequestLine, known, lists, trim, unfold};
+use super::head::{Head, Name, RequestLine, Version, known, lists, trim, unfold};
 use crate::session::{Limits, Txn};
 use record::{Field, Record, Value, f::http as f};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -30,9 +30,17 @@ pub(super) fn request(txn: &mut Txn, limits: &Limits, line: &RequestLine<'_>, he
         }
     }
     trace(r, head);
-    r.word(&f::HTTP_VERSION, line.version.name());
+    match line.number.strip_suffix(b".").unwrap_or(line.number) {
+        number if line.version == Version::Other && !number.is_empty() => {
+            put_raw(r, &f::HTTP_VERSION, number, NUMBER)
+        }
+        _ => r.word(&f::HTTP_VERSION, line.version.name()),
+    }
     put_raw(r, &f::REQ_HEADER, head.bytes, limits.text);
 }
+
+/// More digits of a version tell nothing.
+const NUMBER: usize = 16;
 
 /// Puts in what an answer's head says.
 pub(super) fn response(txn: &mut Txn, limits: &Limits, code: Option<u16>, head: &Head<'_>) {

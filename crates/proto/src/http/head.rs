@@ -104,7 +104,7 @@ pub(super) enum Version {
     V09,
     V10,
     V11,
-    /// HTTP/1.x that was never defined.
+    /// One that was never defined, or is spoken otherwise than HTTP/1.
     Other,
 }
 
@@ -119,16 +119,17 @@ impl Version {
         }
     }
 
-    /// `HTTP/1.x`, any case.
-    fn parse(word: &[u8]) -> Option<Version> {
-        let (name, minor) = word.split_at_checked(7)?;
-        if !name.eq_ignore_ascii_case(b"HTTP/1.") || !minor.iter().all(u8::is_ascii_digit) {
-            return None;
-        }
-        match minor {
-            b"1" => Some(Version::V11),
-            b"0" => Some(Version::V10),
-            _ => Some(Version::Other),
+    /// `HTTP/` digit `.` digits, any case: the version and its number.
+    fn parse(word: &[u8]) -> Option<(Version, &[u8])> {
+        let (name, number) = word.split_at_checked(5)?;
+        match number {
+            _ if !name.eq_ignore_ascii_case(b"HTTP/") => None,
+            b"1.1" => Some((Version::V11, number)),
+            b"1.0" => Some((Version::V10, number)),
+            [b'0'..=b'9', b'.', minor @ ..] if minor.iter().all(u8::is_ascii_digit) => {
+                Some((Version::Other, number))
+            }
+            _ => None,
         }
     }
 }
@@ -148,6 +149,8 @@ pub(super) struct RequestLine<'a> {
     pub(super) method: &'a [u8],
     pub(super) target: &'a [u8],
     pub(super) version: Version,
+    /// The number of a version that is none of the known, as it stands there.
+    pub(super) number: &'a [u8],
 }
 
 /// Reads a request line (without its line end). Targets may hold blanks: some clients do not
@@ -162,9 +165,11 @@ pub(super) fn request_line(line: &[u8]) -> Option<RequestLine<'_>> {
     let rest = rest.trim_ascii_start();
     if let Some(at) = rest.iter().rposition(|b| is_blank(*b))
         && let Some((target, word)) = rest.split_at_checked(at)
-        && let Some(version) = Version::parse(trim(word))
+        && let Some((version, number)) = Version::parse(trim(word))
+        // The preface of HTTP/2 (RFC 9113 section 3.4).
+        && (method != b"PRI" || number.starts_with(b"1."))
     {
-        return Some(RequestLine { method, target: trim(target), version });
+        return Some(RequestLine { method, target: trim(target), version, number });
     }
     if rest.is_empty() || rest.iter().any(|b| is_blank(*b)) {
         return None;
@@ -173,13 +178,14 @@ pub(super) fn request_line(line: &[u8]) -> Option<RequestLine<'_>> {
     let is_faulty = rest.len() >= 8
         && rest.get(rest.len().saturating_sub(8)..).is_some_and(|w| Version::parse(w).is_some());
     if is_faulty || (known(method).is_some() && method != b"GET" && rest.starts_with(b"/")) {
-        return Some(RequestLine { method, target: rest, version: Version::Other });
+        return Some(RequestLine { method, target: rest, version: Version::Other, number: b"" });
     }
     // HTTP/0.9 had nothing but this.
     (method == b"GET" && rest.starts_with(b"/")).then_some(RequestLine {
         method,
         target: rest,
         version: Version::V09,
+        number: b"",
     })
 }
 
@@ -189,7 +195,7 @@ pub(super) const MAX_METHOD: usize = 32;
 /// The status code of a status line; `ICY` is what SHOUTcast servers say for `HTTP/1.0`.
 pub(super) fn status_line(line: &[u8]) -> Option<u16> {
     let (word, rest) = line.split_at_checked(line.iter().position(|b| is_blank(*b))?)?;
-    if Version::parse(word).is_none() && word != b"ICY" {
+    if !Version::parse(word).is_some_and(|(_, n)| n.starts_with(b"1.")) && word != b"ICY" {
         return None;
     }
     let code: &[u8; 3] = rest.trim_ascii_start().first_chunk()?;
@@ -483,6 +489,8 @@ mod tests {
         assert_eq!(ok("GET  http://a/  HTTP/1.1 "), ("GET", "http://a/", Version::V11));
         assert_eq!(ok("FROBNICATE /x HTTP/1.2"), ("FROBNICATE", "/x", Version::Other));
         assert_eq!(ok("GET /old"), ("GET", "/old", Version::V09));
+        assert_eq!(ok("GET / HTTP/3.7"), ("GET", "/", Version::Other));
+        assert_eq!(request_line(b"GET / HTTP/3.7").unwrap().number, b"3.7");
         assert_eq!(ok("HEAD / HTTP/1."), ("HEAD", "/", Version::Other));
         assert_eq!(ok("GET /HTTP/1.1"), ("GET", "/HTTP/1.1", Version::Other));
         assert_eq!(ok("OPTIONS HTTP/1.1"), ("OPTIONS", "HTTP/1.1", Version::Other));
@@ -494,6 +502,8 @@ mod tests {
             "G(T / HTTP/1.1",
             "FROB /x",
             "OPTIONS sip:a SIP/2.0",
+            "GET / HTTP/2",
+            "GET / HTTP/a.1",
             "HELO a b",
             " / HTTP/1.1",
         ] {

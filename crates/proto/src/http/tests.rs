@@ -601,31 +601,60 @@ fn another_protocol_is_given_back() {
 }
 
 #[test]
+fn a_version_that_nobody_speaks_is_told_as_it_is() {
+    let r = pair(
+        "GET /x HTTP/3.7\r\nHost: h\r\n\r\n",
+        "HTTP/1.1 505 HTTP Version Not Supported\r\nContent-Length: 0\r\n\r\n",
+    );
+    assert_eq!((r.get("URL"), r.get("HTTP_VERSION"), r.get("RETCODE")), ("/x", "3.7", "505"));
+    let r = pair("GET /x HTTP/1.\r\n\r\n", "HTTP/1.1 400 x\r\nContent-Length: 0\r\n\r\n");
+    assert_eq!((r.get("HTTP_VERSION"), r.get("RETCODE")), ("1", "400"));
+}
+
+#[test]
 fn probing() {
     let ask = |b: &[u8]| probe(Transport::Tcp, C, b);
     for yes in [
         "GET / HTTP/1.1\r\n",
-        "GET /",
-        "POST http",
-        "OPTIONS *",
-        "\r\nGET /",
+        "\r\nGET / HTTP/1.0\n",
+        "GET / HTTP/1.2\r\n",
+        "GET / HTTP/3.7\r\n",
         "FROB x HTTP/1.0\r\n",
         "CONNECT a:1 HTTP/1.1\n",
         "get / HTTP/1.1\r\n",
     ] {
         assert_eq!(ask(yes.as_bytes()), Verdict::Yes, "{yes}");
     }
-    for more in
-        ["", "G", "GET", "GET ", "FROB /x HTTP/1.0", "CONNECT a:1", "P", "GET /\r\n", "POST /HTTP/1.1\r\n"]
-    {
+    // A part of a line says no more than the whole may.
+    for more in [
+        "",
+        "\r\n",
+        "G",
+        "GET",
+        "GET ",
+        "GET /",
+        "\r\nGET /",
+        "POST http",
+        "OPTIONS *",
+        "GET /index HTTP/1.1",
+        "FROB /x HTTP/1.0",
+        "CONNECT a:1",
+        "P",
+        "GET /\r\n",
+        "POST /HTTP/1.1\r\n",
+    ] {
         assert_eq!(ask(more.as_bytes()), Verdict::More, "{more}");
     }
+    let long = format!("GET /{}", "x".repeat(4000));
+    assert_eq!(ask(long.as_bytes()), Verdict::Yes, "too long to wait for");
+    assert_eq!(ask(&long.as_bytes()[1..]), Verdict::No, "and no method that is known");
+    assert_eq!(ask(format!("{long}\r\n").as_bytes()), Verdict::Yes, "with its end as without");
     for no in [
         "PRI * HTTP/2.0\r\n\r\n",
         "EHLO x\r\n",
         "\x16\x03",
         "USER x y\r\n",
-        "GET / HTTP/2.0\r\n",
+        "GET / HTTP/2\r\n",
         "OPTIONS sip:a@b SIP/2.0\r\n",
         "OPTIONS * RTSP/1.0\r\n",
         "*1\r\n$4\r\nPING\r\n",

@@ -6,54 +6,82 @@ use std::net::IpAddr;
 /// `1:` and the base64 of the SHA-1 of seed, addresses, protocol and ports in canonical order.
 pub(crate) fn community_id(src: (IpAddr, u16), dst: (IpAddr, u16), proto: u8) -> [u8; 30] {
     let (a, b) = if (src.0, src.1) <= (dst.0, dst.1) { (src, dst) } else { (dst, src) };
-    let mut text = Vec::with_capacity(48);
-    text.extend_from_slice(&[0, 0]);
+    let mut block = Block::default();
+    block.add(&[0, 0]);
     for ip in [a.0, b.0] {
         match ip {
-            IpAddr::V4(v4) => text.extend_from_slice(&v4.octets()),
-            IpAddr::V6(v6) => text.extend_from_slice(&v6.octets()),
+            IpAddr::V4(v4) => block.add(&v4.octets()),
+            IpAddr::V6(v6) => block.add(&v6.octets()),
         }
     }
-    text.extend_from_slice(&[proto, 0]);
-    text.extend_from_slice(&a.1.to_be_bytes());
-    text.extend_from_slice(&b.1.to_be_bytes());
-    base64_of_digest(sha1_block(&text))
+    block.add(&[proto, 0]);
+    block.add(&a.1.to_be_bytes());
+    block.add(&b.1.to_be_bytes());
+    base64_of_digest(block.sha1())
 }
 
-/// SHA-1 of a message of at most 55 bytes: one block.
-fn sha1_block(message: &[u8]) -> [u32; 5] {
-    let mut block = [0u8; 64];
-    for (to, from) in block.iter_mut().zip(message.iter().chain([&0x80]).take(56)) {
-        *to = *from;
+/// A message of one block.
+struct Block {
+    bytes: [u8; 64],
+    len: usize,
+}
+
+impl Default for Block {
+    fn default() -> Block {
+        Block { bytes: [0; 64], len: 0 }
     }
-    if let Some(len) = block.last_chunk_mut::<8>() {
-        *len = (message.len() as u64).wrapping_mul(8).to_be_bytes();
-    }
-    let mut w = [0u32; 80];
-    for (to, from) in w.iter_mut().zip(block.as_chunks::<4>().0) {
-        *to = u32::from_be_bytes(*from);
-    }
-    for i in 16..80usize {
-        let at = |back: usize| w.get(i.wrapping_sub(back)).copied().unwrap_or(0);
-        let next = (at(3) ^ at(8) ^ at(14) ^ at(16)).rotate_left(1);
-        if let Some(to) = w.get_mut(i) {
-            *to = next;
+}
+
+impl Block {
+    /// The message may have 55 bytes: the longest, two IPv6 addresses, has 40.
+    fn add(&mut self, bytes: &[u8]) {
+        let end = self.len.saturating_add(bytes.len()).min(55);
+        if let Some(to) = self.bytes.get_mut(self.len..end)
+            && let Some(from) = bytes.get(..to.len())
+        {
+            to.copy_from_slice(from);
         }
+        self.len = end;
     }
-    let start: [u32; 5] = [0x6745_2301, 0xefcd_ab89, 0x98ba_dcfe, 0x1032_5476, 0xc3d2_e1f0];
-    let [mut a, mut b, mut c, mut d, mut e] = start;
-    for (i, word) in w.iter().enumerate() {
-        let (f, k) = match i {
-            0..20 => ((b & c) | (!b & d), 0x5a82_7999),
-            20..40 => (b ^ c ^ d, 0x6ed9_eba1),
-            40..60 => ((b & c) | (b & d) | (c & d), 0x8f1b_bcdc),
-            _ => (b ^ c ^ d, 0xca62_c1d6u32),
-        };
-        let t = a.rotate_left(5).wrapping_add(f).wrapping_add(e).wrapping_add(k).wrapping_add(*word);
+
+    fn sha1(mut self) -> [u32; 5] {
+        if let Some(end) = self.bytes.get_mut(self.len) {
+            *end = 0x80;
+        }
+        if let Some(len) = self.bytes.last_chunk_mut::<8>() {
+            *len = (self.len as u64).wrapping_mul(8).to_be_bytes();
+        }
+        let mut w = [0u32; 16];
+        for (to, from) in w.iter_mut().zip(self.bytes.as_chunks::<4>().0) {
+            *to = u32::from_be_bytes(*from);
+        }
+        let start: [u32; 5] = [0x6745_2301, 0xefcd_ab89, 0x98ba_dcfe, 0x1032_5476, 0xc3d2_e1f0];
+        let mut s = start;
+        rounds::<0>(&mut s, &mut w, 0x5a82_7999, |b, c, d| (b & c) | (!b & d));
+        rounds::<20>(&mut s, &mut w, 0x6ed9_eba1, |b, c, d| b ^ c ^ d);
+        rounds::<40>(&mut s, &mut w, 0x8f1b_bcdc, |b, c, d| (b & c) | (b & d) | (c & d));
+        rounds::<60>(&mut s, &mut w, 0xca62_c1d6, |b, c, d| b ^ c ^ d);
+        let [h0, h1, h2, h3, h4] = start;
+        let [a, b, c, d, e] = s;
+        [h0.wrapping_add(a), h1.wrapping_add(b), h2.wrapping_add(c), h3.wrapping_add(d), h4.wrapping_add(e)]
+    }
+}
+
+/// Twenty rounds. `w` holds the last sixteen words of the schedule.
+#[inline]
+fn rounds<const FROM: usize>(s: &mut [u32; 5], w: &mut [u32; 16], k: u32, f: impl Fn(u32, u32, u32) -> u32) {
+    let [mut a, mut b, mut c, mut d, mut e] = *s;
+    for i in FROM..FROM.wrapping_add(20) {
+        // 16 is a power of two: the place is always there, and the compiler sees it.
+        let at = |back: usize| w.get(i.wrapping_sub(back) & 15).copied().unwrap_or(0);
+        let word = if i < 16 { at(0) } else { (at(3) ^ at(8) ^ at(14) ^ at(16)).rotate_left(1) };
+        if let Some(to) = w.get_mut(i & 15) {
+            *to = word;
+        }
+        let t = a.rotate_left(5).wrapping_add(f(b, c, d)).wrapping_add(e).wrapping_add(k).wrapping_add(word);
         (e, d, c, b, a) = (d, c, b.rotate_left(30), a, t);
     }
-    let [h0, h1, h2, h3, h4] = start;
-    [h0.wrapping_add(a), h1.wrapping_add(b), h2.wrapping_add(c), h3.wrapping_add(d), h4.wrapping_add(e)]
+    *s = [a, b, c, d, e];
 }
 
 /// `1:` and 28 base64 characters of the 20 bytes.
@@ -93,5 +121,7 @@ mod tests {
         assert_eq!(id("128.232.110.120", 34855, "66.35.250.204", 80, 6), "1:LQU9qZlK+B5F3KDmev6m5PMibrg=");
         assert_eq!(id("66.35.250.204", 80, "128.232.110.120", 34855, 6), "1:LQU9qZlK+B5F3KDmev6m5PMibrg=");
         assert_eq!(id("192.168.1.52", 54585, "8.8.8.8", 53, 17), "1:d/FP5EW3wiY1vCndhwleRRKHowQ=");
+        let (a, b) = ("fe80:0:0:0:200:86ff:fe05:80da", "fe80:0:0:0:260:97ff:fe07:69ea");
+        assert_eq!(id(a, 135, b, 136, 58), "1:dGHyGvjMfljg6Bppwm3bg0LO8TY=");
     }
 }

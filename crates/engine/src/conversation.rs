@@ -18,18 +18,22 @@ pub(crate) enum Talk {
     Open(Box<Conversation>),
     /// Between two exchanges of datagrams, parted with to make room: the next is a beginning.
     Resting(ProtoId),
-    /// Nothing more is looked at; it was this protocol, if any was found.
-    Closed(Option<ProtoId>),
+    /// Nothing more is looked at; it was this protocol, if any was found. What was made of the ends for the
+    /// records so far stays for the last one.
+    Closed(Option<ProtoId>, Option<Box<Community>>),
 }
 
+/// A Community ID in letters.
+pub(crate) type Community = [u8; 30];
+
 impl Talk {
-    /// What it speaks, or spoke last.
+    /// What it speaks, or spoke last, if that was found out.
     pub(crate) fn app(&self) -> Option<ProtoId> {
         match self {
             Talk::Silent | Talk::Unknown(_) => None,
             Talk::Open(c) => c.app(),
             Talk::Resting(id) => Some(*id),
-            Talk::Closed(id) => *id,
+            Talk::Closed(id, _) => *id,
         }
     }
 
@@ -109,8 +113,9 @@ pub(crate) struct Conversation {
     sessions: u32,
     /// Of those, finished.
     finished: u32,
-    /// Times that the search began anew.
-    searches: u8,
+    /// What the search for the protocol has cost, in bytes (of datagrams: their number), since something
+    /// was found.
+    sought: u32,
     /// A guess that was taken back.
     except: Option<ProtoId>,
     /// What was recognised last, also when its parser was parted with.
@@ -122,7 +127,7 @@ pub(crate) struct Conversation {
     /// Bytes of heap that were told to the budget.
     pub(crate) accounted: usize,
     /// Made when the first record needs it.
-    pub(crate) community: Option<[u8; 30]>,
+    pub(crate) community: Option<Box<Community>>,
 }
 
 /// What the flow is to its conversation.
@@ -151,10 +156,12 @@ pub(crate) enum Wish {
 const SELF: usize = size_of::<Conversation>().saturating_add(512);
 /// Bytes of each direction that a protocol must be recognised by.
 const HEAD: usize = 4096;
-/// Searches on one flow without a transaction found: a stream joined in the middle of a message is tried
-/// again with later packets, but not for ever, and two parsers that know the same beginning and not what
-/// follows cannot pass it to and fro.
-const SEARCHES: u8 = 48;
+/// Bytes looked at in vain on one flow, one after the other: a stream joined in the middle of a message is
+/// tried again with later packets, but not for ever, and two parsers that know the same beginning and not
+/// what follows cannot pass it to and fro.
+const SEARCHED: u32 = 64 * 1024;
+/// What one try counts as, at least and at most: tries are some dozens, or some thousands of a few bytes.
+const TRY: (usize, u32) = (16, 1400);
 
 /// Bytes for the parser, and which packets brought them.
 struct Given<'a> {
@@ -182,7 +189,7 @@ impl Conversation {
             transport,
             sessions: 0,
             finished: 0,
-            searches: 0,
+            sought: 0,
             except: None,
             known: None,
             midstream,
@@ -245,7 +252,7 @@ impl Conversation {
         };
         // Only from packet to packet: within one, searches nest.
         if self.finished > finished {
-            self.searches = 0;
+            self.sought = 0;
         }
         wish
     }
@@ -424,8 +431,8 @@ impl Conversation {
     /// The parser says that this is not its protocol.
     fn take_back(&mut self, core: &mut Core, facts: &Facts, mark: &Mark) -> Wish {
         let id = self.app();
-        self.searches = self.searches.saturating_add(1);
-        if self.searches >= SEARCHES {
+        self.sought = self.sought.saturating_add(TRY.1);
+        if self.sought >= SEARCHED {
             core.account.streams.count("unknown");
             self.end_session(core, facts, mark);
             return Wish::Close;
@@ -481,11 +488,14 @@ impl Conversation {
 
     /// Nobody knows these bytes: forget them, and try later ones if the beginning was missed.
     fn unknown(&mut self, core: &mut Core) -> Wish {
+        let mut bytes = 0usize;
         for b in &mut self.buffers {
+            bytes = bytes.saturating_add(b.len());
             b.clear();
         }
-        self.searches = self.searches.saturating_add(1);
-        if self.midstream && self.searches < SEARCHES {
+        let cost = u32::try_from(bytes.max(TRY.0)).unwrap_or(TRY.1).min(TRY.1);
+        self.sought = self.sought.saturating_add(cost);
+        if self.midstream && self.sought < SEARCHED {
             return Wish::Go;
         }
         core.account.streams.count("unknown");
@@ -557,8 +567,8 @@ impl Conversation {
                 self.talk(core, facts, dir, mark, bytes)
             }
             Identity::More | Identity::Unknown => {
-                self.searches = self.searches.saturating_add(1);
-                if self.searches < DATAGRAMS { Wish::Go } else { Wish::Close }
+                self.sought = self.sought.saturating_add(1);
+                if self.sought < u32::from(DATAGRAMS) { Wish::Go } else { Wish::Close }
             }
         }
     }

@@ -3,7 +3,7 @@
 
 use crate::account::Account;
 use crate::config::Config;
-use crate::conversation::{self, Conversation, Facts, Opening, Talk, Wish};
+use crate::conversation::{self, Community, Conversation, Facts, Opening, Talk, Wish};
 use crate::engine::Output;
 use crate::{head, report};
 use base::{Direction, FastMap, Mark, Timestamp, ip_proto};
@@ -155,8 +155,9 @@ impl Core {
             t.quality = t.quality.with(Quality::TRUNCATED);
         }
         if !self.is_ignored(id) {
-            let community = talk.community.get_or_insert_with(|| head::community(flow));
-            head::session(&mut self.head, flow, self.cards.get(&flow.ifindex()), community, id, &t, now);
+            let community = talk.community.get_or_insert_with(|| Box::new(head::community(flow)));
+            let card = self.cards.get(&flow.ifindex());
+            head::session(&mut self.head, flow, card, community.as_slice(), id, &t, now);
             head::delays(&mut t, id);
             if let Some(r) = &self.config.redactor {
                 r.apply(&mut t.record);
@@ -255,7 +256,10 @@ impl Tap<'_> {
             self.core.held = self.core.held.saturating_sub(talk.accounted);
             flow.watch_acks = false;
             flow.follow(false);
-            flow.user = Talk::Closed(app);
+            if talk.community.is_some() {
+                self.core.held = self.core.held.saturating_add(size_of::<Community>());
+            }
+            flow.user = Talk::Closed(app, talk.community.take());
         } else if let Some(app) = talk.rests().filter(|_| self.core.held > self.core.config.session_bytes / 2)
         {
             // Pairs of datagrams have no end: each stays for its idle time. Resolvers ask from another port each
@@ -287,7 +291,7 @@ impl Events<Flow<Talk>> for Tap<'_> {
         let tried = match flow.user {
             Talk::Silent | Talk::Resting(_) => Some(0),
             Talk::Unknown(tried) => Some(tried),
-            Talk::Open(_) | Talk::Closed(_) => None,
+            Talk::Open(_) | Talk::Closed(..) => None,
         };
         if let Some(tried) = tried {
             let transport = match flow.proto() {
@@ -299,7 +303,7 @@ impl Events<Flow<Talk>> for Tap<'_> {
                 Opening::Later(tried) => Talk::Unknown(tried),
                 Opening::Nobody => {
                     flow.follow(false);
-                    Talk::Closed(None)
+                    Talk::Closed(None, None)
                 }
             };
         }
@@ -334,15 +338,19 @@ impl Events<Flow<Talk>> for Tap<'_> {
             self.release(flow, &mark);
         }
         let core = &mut *self.core;
+        if end.is_some() && matches!(flow.user, Talk::Closed(_, Some(_))) {
+            core.held = core.held.saturating_sub(size_of::<Community>());
+        }
         if !report::is_wanted(core.config.l4, flow.proto()) {
             return;
         }
         let app = flow.user.app();
-        let community = match &flow.user {
-            Talk::Open(c) => c.community,
+        let known = match &flow.user {
+            Talk::Open(c) => c.community.as_deref(),
+            Talk::Closed(_, known) => known.as_deref(),
             _ => None,
         };
-        let community = community.unwrap_or_else(|| head::community(flow));
+        let community = known.copied().unwrap_or_else(|| head::community(flow));
         head::flow(&mut core.head, flow, core.cards.get(&flow.ifindex()), &community, now);
         core.body.reset(record::Kind::Flow);
         report::body(&mut core.body, flow, end, app, core.config.flow_detail);

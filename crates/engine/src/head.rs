@@ -1,7 +1,7 @@
 //! The head of a record: what every record of a flow says, whatever the protocol.
 
 use crate::community::community_id;
-use crate::conversation::Talk;
+use crate::conversation::{Community, Talk};
 use crate::core::Card;
 use base::{Direction, Mark, Timestamp, ip_proto};
 use flow::Flow;
@@ -40,7 +40,7 @@ pub(crate) fn session(
 }
 
 /// The Community ID of a flow.
-pub(crate) fn community(flow: &Flow<Talk>) -> [u8; 30] {
+pub(crate) fn community(flow: &Flow<Talk>) -> Community {
     let (src, dst) = flow.ends();
     community_id(src, dst, flow.proto())
 }

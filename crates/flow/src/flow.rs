@@ -47,32 +47,35 @@ pub struct Flow<T> {
     // First line: who, and what is looked at first.
     key: FlowKey,
     initiator: Side,
-    /// The beginning was not seen: the initiator is a guess.
-    guessed: bool,
     pub(crate) follow: bool,
     /// Tell [`crate::Events::acked`].
     pub watch_acks: bool,
-    first_report: bool,
     cut: bool,
     pub(crate) ended: Pair<bool>,
-    /// Bytes, gaps or ends were told.
-    pub(crate) told: bool,
     /// Both Ethernet addresses are known, or as good as they get.
     macs_known: bool,
+    /// Nobody follows, and nothing is held any more.
+    pub(crate) released: bool,
     pub(crate) last_seen: Timestamp,
+    bytes: u64,
     // Second line: how much.
     pub(crate) sides: Pair<End2>,
-    // Third and fourth.
-    bytes: u64,
+    // Third, and the delays of answers in a fourth.
     begin: Timestamp,
     last_len: u32,
-    pub(crate) icmp_err: u32,
+    /// Bytes, gaps or ends were told.
+    pub(crate) told: bool,
+    /// The beginning was not seen: the initiator is a guess.
+    guessed: bool,
+    first_report: bool,
     pub(crate) body: Body,
-    pub(crate) exchange: Exchange,
-    hash: u64,
-    first_seen: Timestamp,
     /// The engine's own state.
     pub user: T,
+    pub(crate) exchange: Exchange,
+    hash: u64,
+    // Fifth: what is only told.
+    first_seen: Timestamp,
+    pub(crate) icmp_err: u32,
     vni: Option<u32>,
     mac: Pair<MacAddr>,
     vlans: Vlans,
@@ -102,6 +105,7 @@ impl<T: Default> Flow<T> {
             ended: Pair::default(),
             told: false,
             macs_known: false,
+            released: false,
             mac: Pair::default(),
             tunnel: p.tunnel,
             vlans: p.vlans,
@@ -248,6 +252,7 @@ impl<T> Flow<T> {
     /// goes on.
     pub const fn follow(&mut self, yes: bool) {
         self.follow = yes;
+        self.released = false;
     }
 
     /// The direction of what `side` sends.
@@ -335,6 +340,21 @@ impl<T> Flow<T> {
     #[inline]
     pub(crate) fn has_packets(&self) -> bool {
         self.sides.of(Side::A).pkts | self.sides.of(Side::B).pkts != 0
+    }
+
+    /// A word of each line that a packet touches.
+    #[inline]
+    pub(crate) fn glance(&self) -> u64 {
+        self.last_seen.0 ^ self.sides.of(Side::A).bytes ^ self.begin.0 ^ self.hash
+    }
+
+    /// Its TCP state.
+    #[inline]
+    pub(crate) fn tcp(&self) -> Option<&Tcp> {
+        match &self.body {
+            Body::Tcp(tcp) => Some(tcp),
+            _ => None,
+        }
     }
 
     /// Counts a packet of `side`. The flow's clock never steps back.

@@ -33,6 +33,12 @@ impl Index {
         self.entries.len().wrapping_sub(1)
     }
 
+    /// The entry where the search for a tag begins.
+    #[inline]
+    pub(crate) fn glance(&self, tag: u32) -> u64 {
+        self.entries.get(tag as usize & self.mask()).copied().unwrap_or(0)
+    }
+
     /// The slot with this tag for which `is` says yes.
     #[inline]
     pub(crate) fn find(&self, tag: u32, mut is: impl FnMut(u32) -> bool) -> Option<u32> {

@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 #![cfg_attr(test, allow(clippy::arithmetic_side_effects))]
 
+mod ahead;
 mod contract;
 mod defrag;
 mod echo;
@@ -24,6 +25,7 @@ mod tcp;
 mod tests;
 mod timers;
 
+pub use ahead::Whose;
 pub use contract::{Arrival, Config, Counters, Delay, End, Events, Interval, SideStats};
 pub use defrag::{Defrag, DefragCounters, Whole};
 pub use flow::Flow;

@@ -146,7 +146,12 @@ impl Shared {
 
     /// The next check that is due. Flows that ended leave theirs behind: with many of those,
     /// checks are due early, which does no harm.
+    #[inline]
     pub(crate) fn next_check(&mut self, now: Timestamp) -> Option<HoleCheck> {
+        if self.brief.is_empty() && self.checks.is_empty() { None } else { self.due_check(now) }
+    }
+
+    fn due_check(&mut self, now: Timestamp) -> Option<HoleCheck> {
         let many = self.cfg.max_held / HELD_COST;
         let early = self.brief.len() > many;
         if let Some(check) = self.brief.pop_front_if(|c| c.at <= now || early) {

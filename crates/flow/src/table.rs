@@ -1,5 +1,6 @@
 //! The flow table: finds the flow of a packet, begins and ends flows, keeps their time.
 
+use crate::ahead::Whose;
 use crate::contract::{Arrival, Config, Counters, End, Events};
 use crate::flow::{Birth, Body, Flow};
 use crate::index::Index;
@@ -23,16 +24,16 @@ pub enum Fate {
 /// All flows of a worker.
 #[derive(Debug)]
 pub struct Table<T> {
-    slab: Slab<Flow<T>>,
-    index: Index,
-    timers: Timers,
-    shared: Shared,
+    pub(crate) slab: Slab<Flow<T>>,
+    pub(crate) index: Index,
+    pub(crate) timers: Timers,
+    pub(crate) shared: Shared,
     follow: bool,
     now: Timestamp,
 }
 
 /// The key of a packet, and who sent it. ICMP echo has the identifier as the requester's port.
-fn key_of(p: &Packet<'_>) -> Option<(FlowKey, Side)> {
+pub(crate) fn key_of(p: &Packet<'_>) -> Option<(FlowKey, Side)> {
     let (sport, dport) = match p.l4 {
         Layer4::Tcp(t) => (t.sport, t.dport),
         Layer4::Udp { sport, dport } | Layer4::Sctp { sport, dport } => (sport, dport),
@@ -103,7 +104,19 @@ impl<T: Default> Table<T> {
 
     /// Takes a packet.
     pub fn packet(&mut self, p: &Packet<'_>, at: &Arrival, ev: &mut impl Events<Flow<T>>) -> Fate {
-        let Some((key, side)) = key_of(p) else {
+        let whose = self.whose(p);
+        self.packet_of(&whose, p, at, ev)
+    }
+
+    /// Takes a packet of which is known whose it is.
+    pub fn packet_of(
+        &mut self,
+        whose: &Whose,
+        p: &Packet<'_>,
+        at: &Arrival,
+        ev: &mut impl Events<Flow<T>>,
+    ) -> Fate {
+        let Some((key, side)) = whose.key else {
             self.shared.counters.loose_fragments = self.shared.counters.loose_fragments.wrapping_add(1);
             return Fate::Counted;
         };
@@ -112,10 +125,12 @@ impl<T: Default> Table<T> {
         }
         self.now = self.now.max(at.time);
         let tick = self.timers.tick(self.now);
-        let hash = key.hash(self.shared.cfg.seed);
+        let hash = whose.hash;
         let segment = Segment::new(p);
+        // The slot that was found ahead is right when its flow has this key: there is only one.
+        let is_its = |slot| self.slab.get(slot).is_some_and(|f| *f.key() == key);
         let mut found =
-            self.index.find(hash as u32, |slot| self.slab.get(slot).is_some_and(|f| *f.key() == key));
+            whose.slot.filter(|slot| is_its(*slot)).or_else(|| self.index.find(hash as u32, is_its));
         if let Some(slot) = found {
             if let Some(flow) = self.slab.get_mut(slot)
                 && flow.is_second_copy(side, at)
@@ -237,6 +252,7 @@ impl<T: Default> Table<T> {
 
     /// Packet time has come to `now`: ends, reports and gives up holes that are due. Cheap to
     /// call with each batch of packets.
+    #[inline]
     pub fn advance(&mut self, now: Timestamp, ev: &mut impl Events<Flow<T>>) {
         self.now = self.now.max(now);
         while let Some(check) = self.shared.next_check(self.now) {
@@ -248,8 +264,11 @@ impl<T: Default> Table<T> {
                 self.shared.wait(self.now, verdict, check.slot, check.generation);
             }
         }
-        let tick = self.timers.tick(self.now);
         let mut budget = self.timers.share(self.now);
+        if budget == 0 {
+            return;
+        }
+        let tick = self.timers.tick(self.now);
         while let Some((slot, due)) = self.timers.walk(tick, &mut budget) {
             match due {
                 Due::TimedOut => self.end(slot, End::Timeout, ev),

@@ -68,6 +68,8 @@ pub(crate) struct Timers {
     origin: Option<Timestamp>,
     cursor: u32,
     swept: Timestamp,
+    /// Time in which one entry is to be looked at.
+    pace: u64,
     waits: [u32; 4],
     interval: u32,
     draws: u64,
@@ -90,6 +92,7 @@ impl Timers {
             origin: None,
             cursor: 0,
             swept: Timestamp::default(),
+            pace: 0,
             waits: [up(w.linger), up(w.half_open), up(w.pair), up(w.open)],
             interval: ticks(w.interval).max(1),
             draws: 0,
@@ -138,6 +141,13 @@ impl Timers {
             spread: false,
             generation: 0,
         });
+        self.pace = ROUND.checked_div(self.entries.len() as u64).unwrap_or(0);
+    }
+
+    /// A word of a slot's entry.
+    #[inline]
+    pub(crate) fn glance(&self, slot: u32) -> u64 {
+        self.entries.get(slot as usize).map_or(0, |e| u64::from(e.last))
     }
 
     /// What is due for a slot at `tick`.
@@ -183,7 +193,12 @@ impl Timers {
     }
 
     /// How many entries are to be looked at until `now`.
+    #[inline]
     pub(crate) fn share(&mut self, now: Timestamp) -> u32 {
+        if now.since(self.swept) < self.pace { 0 } else { self.share_now(now) }
+    }
+
+    fn share_now(&mut self, now: Timestamp) -> u32 {
         let slots = self.entries.len() as u64;
         let elapsed = now.since(self.swept).min(ROUND);
         let share = slots.saturating_mul(elapsed) / ROUND;

@@ -98,11 +98,25 @@ impl Pool {
 pub(crate) struct InFlight {
     #[expect(clippy::box_collection, reason = "as above")]
     queue: Option<Box<VecDeque<Sent>>>,
+    /// There are as many as are measured: nothing more is until some are acknowledged.
+    full: bool,
+    /// Entries that were not sent again: without one there is nothing to mark.
+    once: u32,
 }
 
 impl InFlight {
+    /// A word of where the next entry goes.
+    #[inline]
+    pub(crate) fn glance(&self) -> u64 {
+        if self.full {
+            return 0;
+        }
+        self.queue.as_ref().and_then(|q| q.back()).map_or(0, |s| s.time.0)
+    }
+
     /// Forgets all.
     pub(crate) fn reset(&mut self, pool: &mut Pool) {
+        (self.full, self.once) = (false, 0);
         if let Some(q) = self.queue.take() {
             pool.put(q);
         }
@@ -111,11 +125,15 @@ impl InFlight {
     /// Data up to `end` was sent. False: not measured, for want of room.
     #[inline]
     pub(crate) fn sent(&mut self, end: u32, now: Timestamp, pool: &mut Pool) -> bool {
+        if self.full {
+            return false;
+        }
         if self.queue.is_none() {
             self.queue = pool.get();
         }
         let Some(q) = &mut self.queue else { return false };
         if !pool.grow(q) {
+            self.full = q.len() >= MAX_IN_FLIGHT;
             return false;
         }
         let sent = Sent { time: now, end, again: false };
@@ -125,19 +143,22 @@ impl InFlight {
             let at = q.partition_point(|s| !after(s.end, end));
             q.insert(at, sent);
         }
+        self.once = self.once.saturating_add(1);
         true
     }
 
     /// `seq..end` was sent again: what lies in it gives no network delay.
     pub(crate) fn again(&mut self, seq: u32, end: u32) {
-        let Some(q) = &mut self.queue else { return };
+        let Some(q) = self.queue.as_mut().filter(|_| self.once > 0) else { return };
         let first = q.partition_point(|s| !after(s.end, seq));
         let mut begin = seq;
         for s in q.range_mut(first..) {
             if !after(end, begin) {
                 break;
             }
-            s.again = true;
+            if !std::mem::replace(&mut s.again, true) {
+                self.once = self.once.saturating_sub(1);
+            }
             begin = s.end;
         }
     }
@@ -162,11 +183,13 @@ impl InFlight {
             if s.again {
                 again.add(ns);
             } else {
+                self.once = self.once.saturating_sub(1);
                 net.add(ns);
                 cnt = cnt.saturating_add(1);
                 sum = sum.saturating_add(ns);
             }
             q.pop_front();
+            self.full = false;
         }
         if q.is_empty() {
             self.reset(pool);

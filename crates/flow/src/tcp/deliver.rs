@@ -345,7 +345,15 @@ impl<T> Flow<T> {
     }
 
     /// Drops what is held: nobody follows the flow.
+    #[inline]
     pub(crate) fn release(&mut self, sh: &mut Shared) {
+        if !self.released {
+            self.drop_held(sh);
+            self.released = !self.follow;
+        }
+    }
+
+    fn drop_held(&mut self, sh: &mut Shared) {
         let Body::Tcp(tcp) = &mut self.body else { return };
         for side in [Side::A, Side::B] {
             let b = &mut tcp.stream_mut(side).bytes;

@@ -89,6 +89,12 @@ struct Rough {
 }
 
 impl Seen {
+    /// There were neither holes nor strays.
+    #[inline]
+    pub(crate) const fn is_plain(&self) -> bool {
+        self.rough.is_none()
+    }
+
     /// Bytes of heap.
     pub(crate) fn held(&self) -> usize {
         self.rough

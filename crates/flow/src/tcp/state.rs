@@ -41,21 +41,22 @@ impl<'a> Segment<'a> {
     }
 }
 
-/// What one side sends.
+/// What one side sends. What each segment touches lies together.
 #[derive(Debug, Default)]
+#[repr(C)]
 pub(crate) struct Stream {
     pub(crate) seen: Seen,
-    pub(crate) acks: Acks,
     pub(crate) bytes: Reassembly,
-    flight: InFlight,
-    /// Initial sequence number.
-    isn: Option<u32>,
     /// Number of the FIN: the end of the data.
     pub(crate) fin: Option<u32>,
+    pub(crate) flight: InFlight,
+    pub(crate) acks: Acks,
+    rare: Option<Box<Rare>>,
+    /// Initial sequence number.
+    isn: Option<u32>,
     /// What the segment with the FIN acknowledges.
     pub(crate) fin_ack: Option<u32>,
     st: Counts,
-    rare: Option<Box<Rare>>,
     /// All samples of the network delay, over the life of the flow.
     delay_cnt: u32,
     delay_sum: u64,
@@ -143,6 +144,13 @@ impl Tcp {
         self.streams.of_mut(side)
     }
 
+    /// A word of each line that a segment touches.
+    #[inline]
+    pub(crate) fn glance(&self) -> u64 {
+        let one = |s: &Stream| u64::from(s.seen.high ^ s.acks.ack ^ s.st.retrans ^ s.delay_cnt);
+        one(self.streams.of(Side::A)) ^ one(self.streams.of(Side::B)) ^ u64::from(self.packets)
+    }
+
     /// Some stream waits for a hole to be filled.
     #[inline]
     pub(crate) fn has_holes(&self) -> bool {
@@ -160,7 +168,16 @@ impl Tcp {
     }
 
     /// Bytes of heap for holes and rare counts.
+    #[inline]
     pub(crate) fn held(&self) -> usize {
+        let plain = |s: Side| {
+            let s = self.streams.of(s);
+            s.rare.is_none() && s.seen.is_plain()
+        };
+        if plain(Side::A) && plain(Side::B) { 0 } else { self.rough() }
+    }
+
+    fn rough(&self) -> usize {
         let one = |s: Side| {
             let s = self.streams.of(s);
             let rare = if s.rare.is_some() { size_of::<Rare>() } else { 0 };

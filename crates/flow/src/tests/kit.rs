@@ -114,6 +114,17 @@ impl Bench {
     }
 
     pub(crate) fn send(&mut self, e: Ends, proto: u8, l4: Layer4<'_>, bytes: &[u8]) -> Fate {
+        let (p, at) = self.packet(e, proto, l4, bytes);
+        self.table.packet(&p, &at, &mut self.ev)
+    }
+
+    pub(crate) fn packet<'a>(
+        &self,
+        e: Ends,
+        proto: u8,
+        l4: Layer4<'a>,
+        bytes: &'a [u8],
+    ) -> (Packet<'a>, Arrival) {
         let at = Arrival {
             time: self.now(),
             wire_len: bytes.len() as u32 + 54,
@@ -136,7 +147,7 @@ impl Bench {
             payload: &bytes[..bytes.len().min(self.snap)],
             payload_len: bytes.len() as u32,
         };
-        self.table.packet(&p, &at, &mut self.ev)
+        (p, at)
     }
 
     pub(crate) fn tcp(&mut self, e: Ends, flags: u8, seq: u32, ack: u32, bytes: &[u8]) -> Fate {

@@ -1,10 +1,10 @@
 //! How flows begin and end, who began them, and how many there may be.
 
 use super::kit::{ACK, Bench, Ends, FIN, RST, Rng, SYN, Told, config, ends, flip};
-use crate::{End, Fate};
+use crate::{Config, End, Fate};
 use base::Direction::{ToClient, ToServer};
 use base::{Side, ip_proto};
-use decode::Layer4;
+use decode::{Layer4, Tcp, TcpFlags};
 
 fn client(n: u32) -> Ends {
     let mut e = ends();
@@ -279,4 +279,47 @@ fn random_packets_do_no_harm() {
         let bytes: Vec<u8> = (0..3000).map(|_| r.next() as u8).collect();
         crate::fuzz_flow(&bytes);
     }
+}
+
+#[test]
+fn what_is_looked_at_ahead_changes_nothing() {
+    // Flows begin, end, give way to others and come back while their packets wait.
+    let cfg = Config { max_flows: 12, ..config() };
+    let (mut plain, mut ahead, mut rng) = (Bench::new(cfg), Bench::new(cfg), Rng(7));
+    for _ in 0..400 {
+        let mut batch = Vec::new();
+        for _ in 0..rng.below(16) {
+            let (e, n) = (ends(), rng.below(40));
+            let e = ((e.0.0, 1000 + n as u16), e.1);
+            let e = if rng.below(3) == 0 { flip(e) } else { e };
+            let flags = [SYN, SYN | ACK, ACK, ACK, ACK | FIN, RST][rng.below(6) as usize];
+            let h = Tcp {
+                sport: e.0.1,
+                dport: e.1.1,
+                seq: 1 + rng.below(3) as u32,
+                ack: 1,
+                flags: TcpFlags(flags),
+                ..Tcp::default()
+            };
+            let (proto, l4) = match n % 3 {
+                0 => (ip_proto::UDP, Layer4::Udp { sport: e.0.1, dport: e.1.1 }),
+                _ => (ip_proto::TCP, Layer4::Tcp(h)),
+            };
+            let bytes = [&b""[..], b"some", b"more bytes"][rng.below(3) as usize];
+            plain.ms += rng.below(40);
+            ahead.ms = plain.ms;
+            plain.send(e, proto, l4, bytes);
+            batch.push(ahead.packet(e, proto, l4, bytes));
+        }
+        let mut whose: Vec<_> = batch.iter().map(|(p, _)| ahead.table.whose(p)).collect();
+        ahead.table.fetch(&mut whose);
+        for (w, (p, at)) in whose.iter().zip(&batch) {
+            ahead.table.packet_of(w, p, at, &mut ahead.ev);
+        }
+    }
+    plain.finish();
+    ahead.finish();
+    assert!(plain.table.counters().flows_evicted > 100);
+    assert_eq!(plain.table.counters(), ahead.table.counters());
+    assert_eq!((plain.ev.told, plain.ev.accounts), (ahead.ev.told, ahead.ev.accounts));
 }

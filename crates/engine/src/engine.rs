@@ -6,8 +6,9 @@ use crate::conversation::Talk;
 use crate::core::{Card, Core, Tap};
 use base::{Frame, Timestamp};
 use decode::{Decap, Layer4, Malformed, Packet};
-use flow::{Arrival, Defrag, Fate, Table};
+use flow::{Arrival, Defrag, Fate, Table, Whose};
 use record::Record;
+use std::hint::black_box;
 use std::net::IpAddr;
 
 /// Where finished records go. A trait object: it is called once a record, and the whole chain
@@ -72,8 +73,46 @@ impl Engine {
         self.core.cards.contains_key(&ifindex)
     }
 
+    /// Captured frames, in the order in which they came: the same as one [`Engine::frame`] after
+    /// another, and faster, since the memory of several flows is waited for at once.
+    pub fn frames(&mut self, frames: &[Frame<'_>], out: &mut dyn Output) {
+        for frames in frames.chunks(AHEAD) {
+            let mut packets = [Err(Malformed::NotIp); AHEAD];
+            let mut whose = [Whose::NOBODYS; AHEAD];
+            let mut known: usize = 0;
+            // First and last byte of the usual headers: reads that wait for each other nowhere.
+            let touch =
+                |sum, f: &Frame<'_>| sum ^ f.data.first().unwrap_or(&0) ^ f.data.get(HEADERS).unwrap_or(&0);
+            black_box(frames.iter().fold(0, touch));
+            for ((frame, packet), whose) in frames.iter().zip(&mut packets).zip(&mut whose) {
+                *packet = decode::frame(frame, &self.decap);
+                if let Ok(packet) = packet {
+                    *whose = self.table.whose(packet);
+                }
+                known = known.saturating_add(1);
+            }
+            self.table.fetch(whose.get_mut(..known).unwrap_or_default());
+            for ((frame, packet), whose) in frames.iter().zip(&packets).zip(&whose) {
+                self.decoded(frame, packet, whose, out);
+            }
+        }
+    }
+
     /// One captured frame.
     pub fn frame(&mut self, frame: &Frame<'_>, out: &mut dyn Output) {
+        let packet = decode::frame(frame, &self.decap);
+        let whose = packet.as_ref().map_or(Whose::NOBODYS, |packet| self.table.whose(packet));
+        self.decoded(frame, &packet, &whose, out);
+    }
+
+    #[inline]
+    fn decoded(
+        &mut self,
+        frame: &Frame<'_>,
+        packet: &Result<Packet<'_>, Malformed>,
+        whose: &Whose,
+        out: &mut dyn Output,
+    ) {
         self.core.account.seen = self.core.account.seen.saturating_add(1);
         if frame.second_copy {
             return self.core.account.filtered.count("loopback-copy");
@@ -85,7 +124,7 @@ impl Engine {
         // a gap, however the segments behind it come.
         let mut tap = Tap { core: &mut self.core, out };
         self.table.advance(self.now, &mut tap);
-        match decode::frame(frame, &self.decap) {
+        match packet {
             Ok(packet) => {
                 let tiny = u32::from(packet.ip_len <= TINY);
                 let at = Arrival {
@@ -95,7 +134,7 @@ impl Engine {
                     tiny,
                     ifindex: frame.ifindex,
                 };
-                self.packet(&packet, &at, out);
+                self.packet(packet, whose, &at, out);
             }
             Err(Malformed::NotIp) => {
                 let a = &mut self.core.account;
@@ -107,7 +146,7 @@ impl Engine {
         }
     }
 
-    fn packet(&mut self, packet: &Packet<'_>, at: &Arrival, out: &mut dyn Output) {
+    fn packet(&mut self, packet: &Packet<'_>, whose: &Whose, at: &Arrival, out: &mut dyn Output) {
         if let Layer4::Fragment(_) = packet.l4 {
             if let Some(why) = self.left_out(packet) {
                 return self.core.account.filtered.count(why);
@@ -129,7 +168,7 @@ impl Engine {
             return self.core.account.filtered.count(why);
         }
         let mut tap = Tap { core: &mut self.core, out };
-        match self.table.packet(packet, at, &mut tap) {
+        match self.table.packet_of(whose, packet, at, &mut tap) {
             Fate::Counted => self.core.account.parsed = self.core.account.parsed.saturating_add(1),
             Fate::SecondCopy => self.core.account.filtered.count("other-interface-copy"),
         }
@@ -211,6 +250,13 @@ impl Engine {
         self.now
     }
 }
+
+/// Where the headers of TCP over IPv4 over Ethernet end.
+const HEADERS: usize = 53;
+
+/// Packets looked at together: enough that their waits for memory overlap, few enough that what
+/// was brought near is still there when its turn comes.
+const AHEAD: usize = 16;
 
 /// The largest IP datagram that counts as tiny.
 const TINY: u32 = 64;

@@ -133,9 +133,9 @@ impl Worker<'_> {
             }
             let mut stranger = false;
             let (engine, out) = (&mut self.engine, &mut self.out);
-            let polled = self.ring.poll(WAIT_MS, &mut |frame| {
-                stranger |= !known.has(frame.ifindex);
-                engine.frame(frame, &mut |h: &Record, b: &Record| out.record(h, b));
+            let polled = self.ring.poll(WAIT_MS, &mut |frames| {
+                stranger |= frames.iter().any(|frame| !known.has(frame.ifindex));
+                engine.frames(frames, &mut |h: &Record, b: &Record| out.record(h, b));
             });
             let frames = match polled {
                 Ok(n) => n,
@@ -162,8 +162,8 @@ impl Worker<'_> {
         // What lies in the ring was seen: it is reported too.
         for _ in 0..64 {
             let (engine, out) = (&mut self.engine, &mut self.out);
-            let polled = self.ring.poll(0, &mut |frame| {
-                engine.frame(frame, &mut |h: &Record, b: &Record| out.record(h, b));
+            let polled = self.ring.poll(0, &mut |frames| {
+                engine.frames(frames, &mut |h: &Record, b: &Record| out.record(h, b));
             });
             if !matches!(polled, Ok(n) if n > 0) {
                 break;

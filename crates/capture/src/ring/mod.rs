@@ -266,12 +266,12 @@ impl Ring {
     }
 
     /// Waits up to `timeout_ms` (negative: without end) and gives the frames of at most [`BLOCKS_PER_POLL`]
-    /// blocks to `sink`. Returns how many; 0 after the timeout, a signal, or a [`RingEvent`]. A signal that
+    /// blocks to `sink`, many at a time. Returns how many; 0 after the timeout, a signal, or a [`RingEvent`]. A signal that
     /// arrives before the wait does not end it: have the handler's flag looked at, and a timeout.
     ///
     /// # Errors
     /// The socket is beyond repair. An interface that goes away is none.
-    pub fn poll(&mut self, timeout_ms: i32, sink: &mut impl FnMut(&Frame<'_>)) -> io::Result<usize> {
+    pub fn poll(&mut self, timeout_ms: i32, sink: &mut impl FnMut(&[Frame<'_>])) -> io::Result<usize> {
         let timeout_ms = if self.map.block(self.next).is_some() {
             0
         } else if self.changed {

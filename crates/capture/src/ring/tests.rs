@@ -53,10 +53,12 @@ fn frames_until(ring: &mut Ring, enough: impl Fn(&[Row]) -> bool) -> Vec<Row> {
     let started = Instant::now();
     while !enough(&rows) {
         assert!(started.elapsed() < Duration::from_secs(5), "too few frames: {}", rows.len());
-        ring.poll(50, &mut |f| {
-            assert_eq!(f.link, LinkType::Ethernet);
-            assert!(f.time.secs() > 1_700_000_000);
-            rows.push((f.ifindex, f.vlan, f.second_copy, f.data.to_vec(), f.wire_len));
+        ring.poll(50, &mut |frames| {
+            for f in frames {
+                assert_eq!(f.link, LinkType::Ethernet);
+                assert!(f.time.secs() > 1_700_000_000);
+                rows.push((f.ifindex, f.vlan, f.second_copy, f.data.to_vec(), f.wire_len));
+            }
         })
         .unwrap();
     }
@@ -303,15 +305,15 @@ fn workers_share_flows() {
         while flows.iter().flatten().sum::<u32>() < 128 {
             assert!(started.elapsed() < Duration::from_secs(5));
             for (n, ring) in rings.iter_mut().enumerate() {
-                ring.poll(5, &mut |f| {
-                    let to_discard = f.data.get(36..38) == Some(&[0, 9]) && has(f.data, b"shared work");
-                    let Some(port) = f.data.get(34..36).filter(|_| to_discard && f.data.get(23) == Some(&17))
-                    else {
-                        return;
-                    };
-                    let port = u16::from_be_bytes([port[0], port[1]]);
-                    let at = sockets.iter().position(|s| s.local_addr().unwrap().port() == port).unwrap();
-                    flows[at][n] += 1;
+                ring.poll(5, &mut |frames| {
+                    for f in frames {
+                        let to_discard = f.data.get(36..38) == Some(&[0, 9]) && has(f.data, b"shared work");
+                        let udp = to_discard && f.data.get(23) == Some(&17);
+                        let Some(port) = f.data.get(34..36).filter(|_| udp) else { continue };
+                        let port = u16::from_be_bytes([port[0], port[1]]);
+                        let at = sockets.iter().position(|s| s.local_addr().unwrap().port() == port).unwrap();
+                        flows[at][n] += 1;
+                    }
                 })
                 .unwrap();
             }
@@ -366,7 +368,7 @@ fn what_is_left_out_is_counted_to_the_packet() {
                 ring.set_thin(Some(Thin { salt: 12_345, keep })).unwrap();
                 send_all(&what);
                 let mut rows = Vec::new();
-                while ring.poll(50, &mut |f| rows.push(f.data.to_vec())).unwrap() > 0 {}
+                while ring.poll(50, &mut |f| rows.extend(f.iter().map(|f| f.data.to_vec()))).unwrap() > 0 {}
                 let rows: Vec<Row> = rows.into_iter().map(|data| (0, None, false, data, 0)).collect();
                 let left = ring.stats().thinned - counted;
                 counted += left;

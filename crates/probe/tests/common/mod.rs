@@ -80,7 +80,7 @@ pub(crate) struct Told {
     pub(crate) held: usize,
 }
 
-/// Reads frames as `mfnano read` does, with its defaults.
+/// Reads frames as `mfnano read` does, with its defaults, but many at a time as a ring gives them.
 pub(crate) fn tell<'a>(frames: impl IntoIterator<Item = Frame<'a>>) -> Told {
     let settings = probe::config::load(None, &[]).expect("the defaults are right");
     let shares = Shares::of(settings.mem_limit, 0, 1, 0);
@@ -92,9 +92,8 @@ pub(crate) fn tell<'a>(frames: impl IntoIterator<Item = Frame<'a>>) -> Told {
         writer.write(head, body, &mut line);
         records.push(String::from_utf8(line).expect("records are UTF-8"));
     };
-    for frame in frames {
-        engine.frame(&frame, &mut take);
-    }
+    let frames: Vec<Frame<'_>> = frames.into_iter().collect();
+    engine.frames(&frames, &mut take);
     engine.finish(&mut take);
     let (head, body) = account::record(engine.now(), &WorkerAccount::of(&engine), None);
     take(&head, &body);

@@ -10,6 +10,9 @@ use testkit::TimedFrame;
 /// Interval of flow records: the program's default.
 const INTERVAL: u64 = 10 * SECOND;
 
+/// Frames given to the engine at a time, as a block of the ring has them.
+const BATCH: usize = 64;
+
 /// What a run took and gave.
 #[derive(Clone, Copy, Debug)]
 pub struct Run {
@@ -46,8 +49,10 @@ pub fn run(made: &Made) -> Result<Run, String> {
 #[inline(never)]
 fn the_engine_at_work(engine: &mut Engine, frames: &[TimedFrame], told: &mut Told) {
     let mut sink = |head: &Record, body: &Record| told.record(head, body);
-    for (time, data) in frames {
-        let frame = Frame {
+    let mut batch = Vec::with_capacity(BATCH);
+    for frames in frames.chunks(BATCH) {
+        batch.clear();
+        batch.extend(frames.iter().map(|(time, data)| Frame {
             time: *time,
             link: LinkType::Ethernet,
             data,
@@ -55,8 +60,8 @@ fn the_engine_at_work(engine: &mut Engine, frames: &[TimedFrame], told: &mut Tol
             ifindex: 1,
             vlan: None,
             second_copy: false,
-        };
-        engine.frame(&frame, &mut sink);
+        }));
+        engine.frames(&batch, &mut sink);
     }
     engine.finish(&mut sink);
 }

@@ -102,43 +102,59 @@ static WRITTEN: [[u8; 8]; 256] = {
 /// Bytes that are given room at a time.
 const PIECE: usize = 512;
 
+/// Room that is left free behind a piece: for a word and an escape beyond what is meant of it.
+const SLACK: usize = 16;
+
 /// Escapes the beginning of `text`, at least one byte, as far as the room of a piece goes or, with
 /// `HIGH`, up to a byte above 0x7f. Gives back how much it was.
 fn escape_piece<const HIGH: bool>(out: &mut Vec<u8>, text: &[u8]) -> usize {
     let begin = out.len();
-    // Room for twice the text, and for what is written of a word or an escape beyond its end.
-    let room = text.len().min(PIECE).saturating_mul(2).saturating_add(8);
+    let room = text.len().min(PIECE).saturating_mul(2).saturating_add(SLACK);
     out.resize(begin.saturating_add(room), 0);
     let room = out.get_mut(begin..).unwrap_or_default();
     let (mut at, mut to) = (0usize, 0usize);
-    let mut put = |to: usize, eight: &[u8; 8]| {
-        room.get_mut(to..).and_then(<[u8]>::first_chunk_mut).map(|place| *place = *eight).is_some()
-    };
-    while let Some(rest) = text.get(at..)
-        && let Some(first) = rest.first()
+    while let Some(word) = text.get(at..at.wrapping_add(8)).and_then(<[u8]>::first_chunk)
+        && let Some(place) =
+            room.get_mut(to..to.wrapping_add(SLACK)).and_then(<[u8]>::first_chunk_mut::<SLACK>)
     {
-        let mut b = *first;
-        if let Some(word) = rest.first_chunk() {
-            if !put(to, word) {
-                break;
-            }
-            let w = u64::from_le_bytes(*word);
-            let m = marks::<HIGH>(w);
-            let n = if m == 0 { 8 } else { m.trailing_zeros() >> 3 };
-            (at, to) = (at.wrapping_add(n as usize), to.wrapping_add(n as usize));
-            if m == 0 {
-                continue;
-            }
-            b = w.wrapping_shr(n.wrapping_mul(8)) as u8;
+        let w = u64::from_le_bytes(*word);
+        let m = marks::<HIGH>(w);
+        put(place, 0, word);
+        if m == 0 {
+            (at, to) = (at.wrapping_add(8), to.wrapping_add(8));
+            continue;
+        }
+        let n = m.trailing_zeros() >> 3;
+        let b = w.wrapping_shr(n.wrapping_mul(8)) as u8;
+        (at, to) = (at.wrapping_add(n as usize), to.wrapping_add(n as usize));
+        if HIGH && b > 0x7f {
+            out.truncate(begin.saturating_add(to));
+            return at;
         }
         let Some(written @ [.., len]) = WRITTEN.get(usize::from(b)) else { break };
-        if HIGH && b > 0x7f || !put(to, written) {
+        put(place, n as usize, written);
+        (at, to) = (at.wrapping_add(1), to.wrapping_add(usize::from(*len)));
+    }
+    // The last bytes, too few for a word.
+    let tail = text.get(at..).filter(|t| t.len() < 8).unwrap_or_default();
+    for b in tail.iter().take_while(|b| !HIGH || **b < 0x80) {
+        let Some(place) = room.get_mut(to..to.wrapping_add(8)).and_then(<[u8]>::first_chunk_mut::<8>) else {
             break;
-        }
+        };
+        let Some(written @ [.., len]) = WRITTEN.get(usize::from(*b)) else { break };
+        *place = *written;
         (at, to) = (at.wrapping_add(1), to.wrapping_add(usize::from(*len)));
     }
     out.truncate(begin.saturating_add(to));
     at
+}
+
+/// Puts eight bytes at a place from 0 to 8.
+#[inline]
+fn put(room: &mut [u8; SLACK], at: usize, eight: &[u8; 8]) {
+    if let Some(place) = room.get_mut(at..at.wrapping_add(8)).and_then(<[u8]>::first_chunk_mut) {
+        *place = *eight;
+    }
 }
 
 /// Appends text for a terminal: every control character (C0, C1 and DEL) becomes a dot.

@@ -266,7 +266,28 @@ impl Name {
             (17, b't') => (Name::TransferEncoding, b"transfer-encoding"),
             _ => return None,
         };
-        name.eq_ignore_ascii_case(full).then_some(id)
+        is_same(name, full).then_some(id)
+    }
+}
+
+/// Is this name that one, which is in small letters and as long? Any case; eight bytes at a time.
+#[inline]
+fn is_same(name: &[u8], small: &[u8]) -> bool {
+    let small_word = |w: &[u8; 8]| {
+        /// Bit 7 of each byte below 0x80 that is at least `from`.
+        const fn at_least(w: u64, from: u8) -> u64 {
+            (w & 0x7f7f_7f7f_7f7f_7f7f).wrapping_add(u64::from_ne_bytes([0x80u8.wrapping_sub(from); 8])) & !w
+        }
+        let w = u64::from_le_bytes(*w);
+        let capital = at_least(w, b'A') & !at_least(w, b'Z'.wrapping_add(1)) & 0x8080_8080_8080_8080;
+        w | capital >> 2
+    };
+    // Two words cover up to sixteen bytes.
+    match (name.first_chunk(), name.last_chunk(), small.first_chunk(), small.last_chunk()) {
+        (Some(a), Some(b), Some(x), Some(y)) if name.len() <= 16 => {
+            small_word(a) == u64::from_le_bytes(*x) && small_word(b) == u64::from_le_bytes(*y)
+        }
+        _ => name.eq_ignore_ascii_case(small),
     }
 }
 
@@ -474,6 +495,24 @@ mod tests {
             }
         }
         assert_eq!(find(b"abcdefgh\x0b\x8a", b'\n'), None);
+    }
+
+    #[test]
+    fn names_are_the_same_in_any_case_and_no_other_way() {
+        for small in
+            ["host", "x-real-ip", "user-agent", "x-forwarded-for", "content-encoding", "transfer-encoding"]
+        {
+            let name = small.to_ascii_uppercase().into_bytes();
+            assert!(is_same(&name, small.as_bytes()));
+            for at in 0..name.len() {
+                for b in 0..=255u8 {
+                    let mut other = name.clone();
+                    other[at] = b;
+                    let want = other.eq_ignore_ascii_case(small.as_bytes());
+                    assert_eq!(is_same(&other, small.as_bytes()), want, "{small} {at} {b}");
+                }
+            }
+        }
     }
 
     #[test]

@@ -51,35 +51,54 @@ impl Block {
         if let Some(len) = self.bytes.last_chunk_mut::<8>() {
             *len = (self.len as u64).wrapping_mul(8).to_be_bytes();
         }
-        let mut w = [0u32; 16];
-        for (to, from) in w.iter_mut().zip(self.bytes.as_chunks::<4>().0) {
+        let mut words = [0u32; 16];
+        for (to, from) in words.iter_mut().zip(self.bytes.as_chunks::<4>().0) {
             *to = u32::from_be_bytes(*from);
+        }
+        let mut schedule = [0u32; 80];
+        for some in schedule.as_chunks_mut::<16>().0 {
+            *some = words;
+            expand(&mut words);
         }
         let start: [u32; 5] = [0x6745_2301, 0xefcd_ab89, 0x98ba_dcfe, 0x1032_5476, 0xc3d2_e1f0];
         let mut s = start;
-        rounds::<0>(&mut s, &mut w, 0x5a82_7999, |b, c, d| (b & c) | (!b & d));
-        rounds::<20>(&mut s, &mut w, 0x6ed9_eba1, |b, c, d| b ^ c ^ d);
-        rounds::<40>(&mut s, &mut w, 0x8f1b_bcdc, |b, c, d| (b & c) | (b & d) | (c & d));
-        rounds::<60>(&mut s, &mut w, 0xca62_c1d6, |b, c, d| b ^ c ^ d);
+        if let [w0, w1, w2, w3] = schedule.as_chunks::<20>().0 {
+            rounds(&mut s, w0, 0x5a82_7999, |b, c, d| d ^ (b & (c ^ d)));
+            rounds(&mut s, w1, 0x6ed9_eba1, |b, c, d| b ^ c ^ d);
+            rounds(&mut s, w2, 0x8f1b_bcdc, |b, c, d| (b & c) | (d & (b | c)));
+            rounds(&mut s, w3, 0xca62_c1d6, |b, c, d| b ^ c ^ d);
+        }
         let [h0, h1, h2, h3, h4] = start;
         let [a, b, c, d, e] = s;
         [h0.wrapping_add(a), h1.wrapping_add(b), h2.wrapping_add(c), h3.wrapping_add(d), h4.wrapping_add(e)]
     }
 }
 
-/// Twenty rounds. `w` holds the last sixteen words of the schedule.
-#[inline]
-fn rounds<const FROM: usize>(s: &mut [u32; 5], w: &mut [u32; 16], k: u32, f: impl Fn(u32, u32, u32) -> u32) {
-    let [mut a, mut b, mut c, mut d, mut e] = *s;
-    for i in FROM..FROM.wrapping_add(20) {
-        // 16 is a power of two: the place is always there, and the compiler sees it.
+/// The next sixteen words of the schedule.
+fn expand(w: &mut [u32; 16]) {
+    for i in 0..16usize {
+        // Sixteen words back is the place itself.
         let at = |back: usize| w.get(i.wrapping_sub(back) & 15).copied().unwrap_or(0);
-        let word = if i < 16 { at(0) } else { (at(3) ^ at(8) ^ at(14) ^ at(16)).rotate_left(1) };
-        if let Some(to) = w.get_mut(i & 15) {
-            *to = word;
+        let next = (at(3) ^ at(8) ^ at(14) ^ at(0)).rotate_left(1);
+        if let Some(to) = w.get_mut(i) {
+            *to = next;
         }
-        let t = a.rotate_left(5).wrapping_add(f(b, c, d)).wrapping_add(e).wrapping_add(k).wrapping_add(word);
-        (e, d, c, b, a) = (d, c, b.rotate_left(30), a, t);
+    }
+}
+
+/// Twenty rounds, five at a time: then each word is in its place again.
+#[inline]
+fn rounds(s: &mut [u32; 5], words: &[u32; 20], k: u32, f: impl Fn(u32, u32, u32) -> u32) {
+    let [mut a, mut b, mut c, mut d, mut e] = *s;
+    let sum = |a: u32, f: u32, e: u32, w: u32| {
+        a.rotate_left(5).wrapping_add(f).wrapping_add(e).wrapping_add(k).wrapping_add(w)
+    };
+    for [v, w, x, y, z] in words.as_chunks::<5>().0 {
+        (e, b) = (sum(a, f(b, c, d), e, *v), b.rotate_left(30));
+        (d, a) = (sum(e, f(a, b, c), d, *w), a.rotate_left(30));
+        (c, e) = (sum(d, f(e, a, b), c, *x), e.rotate_left(30));
+        (b, d) = (sum(c, f(d, e, a), b, *y), d.rotate_left(30));
+        (a, c) = (sum(b, f(c, d, e), a, *z), c.rotate_left(30));
     }
     *s = [a, b, c, d, e];
 }

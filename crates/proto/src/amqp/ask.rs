@@ -1,7 +1,7 @@
 //! Requests and their answers. Those of a channel are answered in order; a close names the one that failed.
 
-use super::confirm::Confirms;
 use super::content::Then;
+use super::tags::{Confirms, Tags};
 use super::talk::{SHORT, Said, Talk, fault, heap};
 use super::wire::{Method, Role};
 use crate::session::{Cx, Txn};
@@ -91,11 +91,11 @@ impl Talk {
             }
             (85, _) => {
                 if let Some(ch) = self.channel(cx, s.channel)
-                    && !matches!(ch.confirms, Confirms::Next { .. })
+                    && !matches!(ch.tags.confirms, Confirms::Next { .. })
                 {
                     // On a channel whose opening was not seen it may be the second time.
-                    let counted = ch.confirms == Confirms::Off;
-                    ch.confirms = Confirms::Next { tag: 1, counted };
+                    let counted = ch.tags.confirms == Confirms::Off;
+                    ch.tags = Tags::new(Confirms::Next { tag: 1, counted });
                 }
             }
             _ => {}

@@ -1,25 +1,11 @@
 //! Publisher confirms: from confirm.select on the n-th publish of a channel has tag n, and the server's
 //! basic.ack or basic.nack names a tag, or all up to it.
 
+use super::tags::Confirms;
 use super::talk::{Talk, heap};
 use crate::session::{Cx, Txn};
-use base::{Direction, Mark, SECOND, Timestamp};
+use base::{Direction, Mark, Timestamp};
 use record::{Quality, f};
-
-/// After a confirm and no publish for so long, nothing is under way and the tag is the last publish's.
-const SETTLED: u64 = 2 * SECOND;
-
-/// What is known of the tags of a channel.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Confirms {
-    /// There are none.
-    Off,
-    /// Not known: the beginning or a publish was not seen. The tag confirmed last and when, if no
-    /// publish came since.
-    Unknown(Option<(u64, Timestamp)>),
-    /// The next publish has this tag; `counted` from the beginning, not taken from a confirm.
-    Next { tag: u64, counted: bool },
-}
 
 /// Most confirms that are remembered while their publishes may come late.
 const EARLY: usize = 64;
@@ -45,25 +31,6 @@ pub(super) struct Publish {
     heap: usize,
 }
 
-impl Confirms {
-    /// The tag of a publish that comes now, if there is one and it is known.
-    pub(super) fn next(&mut self, now: Timestamp) -> Option<u64> {
-        let (tag, counted) = match *self {
-            Confirms::Off => return None,
-            Confirms::Next { tag, counted } => (tag, counted),
-            Confirms::Unknown(Some((last, at))) if now.since(at) >= SETTLED => {
-                (last.saturating_add(1), false)
-            }
-            Confirms::Unknown(_) => {
-                *self = Confirms::Unknown(None);
-                return None;
-            }
-        };
-        *self = Confirms::Next { tag: tag.saturating_add(1), counted };
-        Some(tag)
-    }
-}
-
 impl Talk {
     /// A whole message waits.
     pub(super) fn await_confirm(&mut self, cx: &mut Cx<'_>, channel: u16, tag: u64, txn: Txn) {
@@ -87,6 +54,9 @@ impl Talk {
 
     fn confirmed(&mut self, cx: &mut Cx<'_>, p: Publish, ok: bool, end: Mark) {
         self.heap = self.heap.saturating_sub(p.heap);
+        if let Some(ch) = self.channel(cx, p.channel) {
+            ch.tags.took(p.tag, end.time.since(p.txn.began()));
+        }
         let mut txn = p.txn;
         txn.answering(end);
         txn.word(&f::mq::RET_CODE, if ok { "0" } else { "nack" });
@@ -94,10 +64,27 @@ impl Talk {
     }
 
     fn early_confirm(&mut self, early: EarlyConfirm) {
-        if self.early_confirms.len() >= EARLY {
-            self.early_confirms.pop_front();
+        if self.early_confirms.len() >= EARLY
+            && let Some(e) = self.early_confirms.pop_front()
+            && let Some(ch) = self.known_channel(e.channel)
+        {
+            ch.tags.learn(e.tag, e.end.time);
         }
         self.early_confirms.push_back(early);
+    }
+
+    /// What confirms tell of the tag of a publish that was sent at `time`.
+    pub(super) fn learn_tags(&mut self, channel: u16, time: Timestamp) {
+        if !self.early_confirms.iter().any(|e| e.channel == channel && e.end.time < time) {
+            return;
+        }
+        for e in std::mem::take(&mut self.early_confirms) {
+            if e.channel != channel || e.end.time >= time {
+                self.early_confirms.push_back(e);
+            } else if let Some(ch) = self.known_channel(channel) {
+                ch.tags.learn(e.tag, e.end.time);
+            }
+        }
     }
 
     /// The confirm that passed by a publish of so late a delivery.
@@ -130,8 +117,8 @@ impl Talk {
     ) {
         let end = cx.mark_at(last);
         let Some(ch) = self.channel(cx, channel) else { return };
-        let is_known = matches!(ch.confirms, Confirms::Next { .. });
-        match ch.confirms {
+        let is_known = matches!(ch.tags.confirms, Confirms::Next { .. });
+        match ch.tags.confirms {
             Confirms::Next { tag: next, .. } if tag < next => {}
             Confirms::Next { counted: true, .. } => {
                 // The publish is held back for lost bytes.
@@ -142,20 +129,17 @@ impl Talk {
             }
             Confirms::Next { .. } => {
                 // It confirms what we do not know of: our numbers are wrong.
-                ch.confirms = Confirms::Unknown(None);
+                ch.tags.doubt(end.time, true);
+                ch.tags.learn(tag, end.time);
                 cx.anomaly("amqp-confirm");
                 self.doubt_publishes(channel);
                 self.drop_publishes(cx, channel);
                 return;
             }
             // What waits from before has its number still.
-            Confirms::Off | Confirms::Unknown(None) => {
-                ch.confirms = Confirms::Unknown((tag > 0).then_some((tag, end.time)));
-            }
-            // They need not come in order.
-            Confirms::Unknown(Some((before, _))) => {
-                ch.confirms = Confirms::Unknown(Some((tag.max(before), end.time)));
-            }
+            Confirms::Off => ch.tags.doubt(end.time, false),
+            Confirms::Maybe(_) => ch.tags.doubt(end.time, true),
+            Confirms::Unknown(_) => {}
         }
         if !multiple {
             let Some(at) = self.publishes.iter().position(|p| p.tag == tag && p.channel == channel) else {
@@ -163,6 +147,9 @@ impl Talk {
                 return;
             };
             let Some(p) = self.publishes.remove(at) else { return };
+            if !is_known {
+                self.early_confirm(EarlyConfirm { channel, tag, multiple, ok, end });
+            }
             let sure = !p.holed;
             self.confirmed(cx, p, ok, end);
             // The confirm of an older one does not come any more.

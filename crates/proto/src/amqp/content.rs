@@ -33,6 +33,8 @@ pub(super) struct Content {
     /// Bytes that are to come; `None` before the header.
     left: Option<u64>,
     text: Box<Collector>,
+    /// The beginning of its text was lost: what it said is not known.
+    headless: bool,
     /// Heap told to the account.
     counted: usize,
 }
@@ -62,7 +64,7 @@ impl Talk {
             return;
         }
         let text = self.spare.take().unwrap_or_default();
-        let mut content = Content { channel, dir, txn, then, left: None, text, counted: 0 };
+        let mut content = Content { channel, dir, txn, then, left: None, text, headless: false, counted: 0 };
         content.counted = content.heap();
         self.heap = self.heap.saturating_add(content.counted);
         self.contents.push(content);
@@ -131,6 +133,7 @@ impl Talk {
         };
         let Some(left) = &mut content.left else { return };
         *left = left.saturating_sub(n);
+        content.headless |= content.text.size() == 0;
         content.text.lost(n);
         content.txn.taint(Quality::GAP);
     }
@@ -149,10 +152,12 @@ impl Talk {
         if at >= self.contents.len() {
             return None;
         }
-        let Content { channel, mut txn, then, left, mut text, counted, .. } = self.contents.swap_remove(at);
+        let Content { channel, mut txn, then, left, mut text, headless, counted, .. } =
+            self.contents.swap_remove(at);
         self.heap = self.heap.saturating_sub(counted);
-        if left.is_some() {
-            text.finish(cx.limits, txn.record.as_deref_mut(), &f::mq::TEXT);
+        if let Some(left) = left {
+            let known = !headless && (left == 0 || text.size() > 0);
+            text.finish(cx.limits, txn.record.as_deref_mut().filter(|_| known), &f::mq::TEXT);
             self.spare.get_or_insert(text);
         }
         Some((channel, txn, then))

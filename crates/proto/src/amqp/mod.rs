@@ -27,19 +27,22 @@
 //! arguments in tables, passwords. AMQP 1.0 and 0-10 are other protocols: counted, not read.
 //!
 //! Joined in the middle, the virtual host and the user are not known. Nor are the numbers of confirms, as after a
-//! gap in which a publish may have been lost: publishes are told at once, without delay, until a pause behind
-//! a confirm tells where they stand. After a gap frames are found again by a whole one; what may have lost its
+//! gap in which a publish may have been lost: publishes are told at once, without delay and RET_CODE (behind a gap
+//! QUALITY says so), until the client shows where they stand: it publishes only after each confirm, or it was
+//! silent for longer than confirms take. After a gap frames are found again by a whole one; what may have lost its
 //! answer has QUALITY gap, and an answer that may be of two requests is given to none. While the engine waits for
 //! lost bytes of one side the other's go on: answers that come before their requests are kept for them.
 //!
 //! `wire` reads frames and methods, `session` makes frames of bytes, `talk` is what the two sides say, `ask` pairs
-//! requests and answers, `content` assembles messages, `confirm` pairs publishes and confirms.
+//! requests and answers, `content` assembles messages, `confirm` pairs publishes and confirms,
+//! `tags` knows their numbers.
 
 mod ask;
 mod confirm;
 mod content;
 mod probe;
 mod session;
+mod tags;
 mod talk;
 #[cfg(test)]
 mod tests;

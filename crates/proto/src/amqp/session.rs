@@ -69,7 +69,7 @@ impl Session {
     /// Where frames begin in this direction is no longer known.
     fn lose(&mut self, cx: &mut Cx<'_>, dir: Direction) {
         *self.part(dir) = Part::Lost;
-        self.talk.lost(cx, dir);
+        self.talk.lost(cx, dir, self.proven);
     }
 
     /// No frame begins here.

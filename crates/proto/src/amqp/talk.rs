@@ -1,8 +1,9 @@
 //! What the two sides say: methods, channels, messages, logins.
 
 use super::ask::{Ask, Consumer, Early};
-use super::confirm::{Confirms, EarlyConfirm, Publish};
+use super::confirm::{EarlyConfirm, Publish};
 use super::content::{Content, Then};
+use super::tags::{Confirms, Guess, Tags};
 use super::wire::{Args, Method, Role, method_id, user};
 use crate::body::Collector;
 use crate::session::{Cx, Txn};
@@ -19,7 +20,7 @@ pub(super) const SHORT: usize = 255;
 #[derive(Debug)]
 pub(super) struct Channel {
     id: u16,
-    pub(super) confirms: Confirms,
+    pub(super) tags: Tags,
     /// The queue declared last: it is meant where none is named.
     pub(super) queue: Box<[u8]>,
     /// Requests were lost before the next.
@@ -43,6 +44,8 @@ pub(super) struct Talk {
     pub(super) early: VecDeque<Early>,
     /// Confirms whose publishes were not here.
     pub(super) early_confirms: VecDeque<EarlyConfirm>,
+    /// Bytes of the client were lost.
+    holed: bool,
     /// Bytes of the server were lost, and nothing was understood since.
     server_hole: bool,
     /// In order of publishing.
@@ -85,12 +88,20 @@ impl Talk {
                 return None;
             }
             Err(at) => {
-                let confirms = Confirms::Unknown(None);
+                let confirms =
+                    if self.holed { Confirms::Maybe(0) } else { Confirms::Unknown(Guess::default()) };
+                let tags = Tags::new(confirms);
                 self.channels
-                    .insert(at, Channel { id, confirms, queue: Box::default(), holed: false, untracked: 0 });
+                    .insert(at, Channel { id, tags, queue: Box::default(), holed: false, untracked: 0 });
                 at
             }
         };
+        self.channels.get_mut(at)
+    }
+
+    /// What is known of a channel, if anything is.
+    pub(super) fn known_channel(&mut self, id: u16) -> Option<&mut Channel> {
+        let at = self.channels.binary_search_by_key(&id, |c| c.id).ok()?;
         self.channels.get_mut(at)
     }
 
@@ -184,7 +195,7 @@ impl Talk {
                 self.early_confirms.retain(|e| e.channel != channel || e.end.time >= time);
                 self.drop_channel(cx, channel);
                 if let Some(ch) = self.channel(cx, channel) {
-                    ch.confirms = Confirms::Off;
+                    ch.tags = Tags::new(Confirms::Off);
                 }
             }
             Role::Pass => {}
@@ -197,7 +208,19 @@ impl Talk {
         let [exchange, key, ..] = s.args.texts;
         route(&mut txn, exchange, key, None);
         let now = cx.mark_at(0).time;
-        let tag = self.channel(cx, s.channel).and_then(|ch| ch.confirms.next(now));
+        let mut tag = None;
+        if let Some(ch) = self.channel(cx, s.channel) {
+            if matches!(ch.tags.confirms, Confirms::Unknown(_)) {
+                self.learn_tags(s.channel, now);
+            }
+            if let Some(ch) = self.known_channel(s.channel) {
+                tag = ch.tags.next(now);
+                // Whether it was confirmed will not be known.
+                if tag.is_none() && ch.tags.is_hidden() {
+                    txn.taint(Quality::GAP);
+                }
+            }
+        }
         self.content(cx, s.dir, s.channel, txn, tag.map_or(Then::Told, Then::Confirmed));
     }
 
@@ -263,15 +286,17 @@ impl Talk {
         self.early_confirms.clear();
     }
 
-    /// Bytes of this direction were lost, and with them the boundaries of frames.
-    pub(super) fn lost(&mut self, cx: &mut Cx<'_>, dir: Direction) {
+    /// Bytes of this direction were lost, and with them the boundaries of frames; not `proven`: it is the beginning
+    /// in the middle of a frame.
+    pub(super) fn lost(&mut self, cx: &mut Cx<'_>, dir: Direction, proven: bool) {
         self.hole_all(cx, dir);
         match dir {
             Direction::ToServer => {
+                self.holed |= proven;
                 for ch in &mut self.channels {
                     ch.holed = true;
-                    if ch.confirms != Confirms::Off {
-                        ch.confirms = Confirms::Unknown(None);
+                    if proven {
+                        ch.tags.lost(cx.now.time);
                     }
                 }
             }

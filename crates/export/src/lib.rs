@@ -14,6 +14,7 @@
 )]
 
 mod batch;
+mod deflate;
 mod destination;
 mod encoder;
 mod gelf;
@@ -27,6 +28,8 @@ pub use batch::Batch;
 pub use destination::{Destination, Transport, parse_destinations};
 pub use encoder::Encoder;
 pub use gelf::Chunking;
+#[doc(hidden)]
+pub use gzip::fuzz_gzip;
 pub use outlet::{Outlet, SinkReport};
 pub use queue::{Counts, Reason};
 pub use sink::{FileConfig, SinkConfig, TcpConfig, UdpConfig};

@@ -88,6 +88,13 @@ impl Outlet {
         recycle(&self.pool, batch);
     }
 
+    /// From now on sinks that are to compress do so, or not: it is what can be saved first when the CPU is short.
+    pub fn set_compression(&self, on: bool) {
+        for sink in &self.sinks {
+            sink.queue.compress.store(on, std::sync::atomic::Ordering::Relaxed);
+        }
+    }
+
     /// The account of each sink.
     #[must_use]
     pub fn counts(&self) -> Vec<SinkReport> {

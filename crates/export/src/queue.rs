@@ -2,7 +2,7 @@
 
 use crate::Batch;
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
@@ -131,11 +131,19 @@ pub(crate) struct Queue {
     changed: Condvar,
     budget: usize,
     pub(crate) account: Account,
+    /// A sink that compresses may do so now.
+    pub(crate) compress: AtomicBool,
 }
 
 impl Queue {
     pub(crate) fn new(budget: usize) -> Queue {
-        Queue { state: Mutex::default(), changed: Condvar::new(), budget, account: Account::default() }
+        Queue {
+            state: Mutex::default(),
+            changed: Condvar::new(),
+            budget,
+            account: Account::default(),
+            compress: AtomicBool::new(true),
+        }
     }
 
     /// The state; a thread that panicked left it whole, as each change is one step.

@@ -10,6 +10,7 @@ use crate::sys::{self, Message};
 use pack::{Packer, Source};
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
 /// A name is asked for again this often while all is well ...
@@ -161,12 +162,14 @@ impl Sink for Udp {
         if self.socket.is_none() {
             return account.drop(batch.len(), Reason::NoAddress);
         }
+        let compress = queue.compress.load(Relaxed);
         let mut from = 0;
         for record in batch.records() {
             let (mut source, mut bytes) = (Source::Batch, from..from + record.len());
             from = bytes.end + 1;
             let at = self.compressed.len();
-            if self.gzip.as_mut().is_some_and(|g| g.append(record, &mut self.compressed)) {
+            let gzip = self.gzip.as_mut().filter(|_| compress);
+            if gzip.is_some_and(|g| g.append(record, &mut self.compressed)) {
                 (source, bytes) = (Source::Compressed, at..self.compressed.len());
             }
             if !self.packer.add(source, bytes, self.config.chunk, self.together) {

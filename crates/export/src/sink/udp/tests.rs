@@ -147,6 +147,22 @@ fn a_way_that_carries_no_messages_gets_datagrams() {
 }
 
 #[test]
+fn compression_can_be_switched_off_and_on() {
+    let (socket, port) = receiver();
+    let mut sink = sink(port, true, Chunking::default());
+    let queue = Queue::new(0);
+    let mut batch = Batch::default();
+    batch.add(|o| o.extend_from_slice(&record(1000, 1)));
+    for on in [true, false, true] {
+        queue.compress.store(on, Relaxed);
+        sink.send(&batch, &queue);
+        let mut buffer = [0; 2000];
+        let n = socket.recv(&mut buffer).unwrap();
+        assert_eq!(buffer[..n].starts_with(&[0x1f, 0x8b]), on);
+    }
+}
+
+#[test]
 fn too_big_is_counted_and_the_next_goes() {
     let (socket, port) = receiver();
     for (chunk, too_big) in [(Chunking::Datagram(256), 128 * 244 + 1), (Chunking::Off, 65_508)] {

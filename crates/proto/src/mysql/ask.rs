@@ -1,7 +1,7 @@
 //! A command that waits for its answer.
 
 use crate::session::{Cx, Txn};
-use base::Mark;
+use base::{Mark, Timestamp};
 use record::{Quality, f};
 
 /// What a command is answered with.
@@ -25,6 +25,8 @@ pub(super) enum Kind {
     Reset,
     /// An exchange as at the login.
     ChangeUser,
+    /// A command that may have been lost: what it was, and whether there was any, is not known.
+    Unseen,
 }
 
 /// What the next packet of the answer is.
@@ -50,6 +52,8 @@ pub(super) enum Stage {
 #[derive(Debug)]
 pub(super) struct Ask {
     pub(super) kind: Kind,
+    /// When it began.
+    pub(super) at: Timestamp,
     /// `None` for commands that are not told.
     pub(super) txn: Option<Txn>,
     /// Sequence number of the first packet of the answer.
@@ -63,6 +67,8 @@ pub(super) struct Ask {
     pub(super) counted: bool,
     /// Text of a statement being prepared; database or user chosen.
     pub(super) text: Box<[u8]>,
+    /// Columns of the result of an execution, when the preparation told.
+    pub(super) columns: Option<u16>,
     /// Database chosen with the user.
     pub(super) db: Box<[u8]>,
     /// An execution of MariaDB's last statement, whose preparation is not answered yet.
@@ -70,9 +76,10 @@ pub(super) struct Ask {
 }
 
 impl Ask {
-    pub(super) fn new(kind: Kind, txn: Option<Txn>) -> Ask {
+    pub(super) fn new(kind: Kind, txn: Option<Txn>, at: Timestamp) -> Ask {
         Ask {
             kind,
+            at,
             txn,
             seq: 1,
             stage: match kind {
@@ -84,6 +91,7 @@ impl Ask {
             rows: 0,
             counted: kind == Kind::Results,
             text: Box::default(),
+            columns: None,
             db: Box::default(),
             late: Box::default(),
         }

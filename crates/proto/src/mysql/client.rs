@@ -13,6 +13,8 @@ use record::{Kind as Record, Quality, f};
 const LOGIN: usize = 4096;
 /// Bytes kept of a command beside its text: query attributes.
 const BESIDE: usize = 4096;
+/// Places kept for answers, for each command that may wait for one.
+const PLACES: usize = 4;
 /// Longest name of a user or a database that is kept: 80 and 64 characters are the servers' limits.
 const NAME: usize = 512;
 
@@ -67,7 +69,9 @@ impl Session {
 
     fn command_begins(&mut self, cx: &mut Cx<'_>, tail: &[u8], offset: usize) -> usize {
         let spoke = std::mem::take(&mut self.spoke);
-        if spoke && self.doubt && !self.queue.is_empty() {
+        self.drift.turn(spoke, !self.queue.is_empty());
+        let heard = if self.drift.is_certain() { self.doubt } else { self.drift.is_serial() };
+        if spoke && heard && !(self.queue.is_empty() && self.drift.is_certain()) {
             // The client has heard what we have not.
             self.give_up(cx, Quality::GAP);
             self.lost = false;
@@ -113,24 +117,43 @@ impl Session {
             _ => (Kind::Results, false, 1),
         };
         if self.queue.len() >= cx.limits.pipeline.max(1) {
-            cx.anomaly("mysql-pipeline-full");
-            self.pop(cx, |cx, ask, end| ask.give_up(cx, Quality::PERFECT, end));
+            self.tell_oldest(cx);
         }
         let txn = told.then(|| cx.open(Record::Sql, offset));
-        self.queue.push_back(Ask::new(kind, txn));
+        let at = cx.mark_at(offset).time;
+        self.queue.push_back(Ask::new(kind, txn, at));
         self.asking = true;
         want
     }
 
-    /// The command under way was lost, or its answer came before its end.
-    pub(super) fn drop_asking(&mut self, cx: &mut Cx<'_>) {
+    /// More wait than are kept: the oldest is told without its answer. Its place stays, or the answer would be the next's.
+    fn tell_oldest(&mut self, cx: &mut Cx<'_>) {
+        cx.anomaly("mysql-pipeline-full");
+        if self.queue.len() >= cx.limits.pipeline.max(1).saturating_mul(PLACES) {
+            self.at_sea(cx);
+            return;
+        }
+        let Some(ask) = self.queue.get_mut(self.untold) else { return };
+        self.untold = self.untold.saturating_add(1);
+        let before = ask.heap();
+        let txn = ask.txn.take();
+        self.queued = self.queued.saturating_sub(before).saturating_add(ask.heap());
+        if let Some(txn) = txn.filter(|_| ask.kind != Kind::ChangeUser) {
+            cx.close(txn, self.client.last);
+        }
+    }
+
+    /// The command under way was lost. Was there one?
+    pub(super) fn drop_asking(&mut self, cx: &mut Cx<'_>) -> bool {
         if std::mem::take(&mut self.asking)
             && let Some(mut ask) = self.queue.pop_back()
         {
             ask.taint(Quality::GAP);
             let end = self.client.last;
             ask.give_up(cx, Quality::GAP, end);
+            return true;
         }
+        false
     }
 
     /// A packet, or what was wanted of it.
@@ -269,6 +292,7 @@ impl Session {
     /// Values of an execution, and the text of its statement.
     fn executes(&mut self, ask: &mut Ask, payload: &[u8], cut: bool, limit: usize) {
         let attributes = self.agreed.map(|c| c & cap::QUERY_ATTRIBUTES != 0);
+        ask.columns = self.statements.columns(payload);
         let (text, list) = self.statements.execute(payload, cut, attributes, limit);
         if let Some(txn) = &mut ask.txn {
             txn.text(&f::sql::SQL, text, limit);

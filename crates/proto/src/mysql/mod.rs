@@ -8,7 +8,7 @@
 //!   procedure, are one record: ROWS is the sum of rows returned and affected, the error is the one that ended it.
 //! * COM_STMT_PREPARE: SQL with its `?`, no PARAMS, no ROWS. The server has compiled it, which can fail and take time.
 //! * COM_STMT_EXECUTE and MariaDB's COM_STMT_BULK_EXECUTE: SQL is the text that was prepared, PARAMS its values as a
-//!   comma list as SQL would write them (a row of a bulk in parentheses); none when they cannot be known. A statement
+//!   list as SQL would write them, with a comma and a space between (a row of a bulk in parentheses); none when they cannot be known. A statement
 //!   prepared before the probe came has no text. The rows of a cursor come with COM_STMT_FETCH: no ROWS then.
 //! * login (and COM_CHANGE_USER) that fails, and a server that refuses the connection: SQL is empty, ERR and RET_CODE
 //!   tell why, USER and DB who it was. A login that succeeds has no record. What authentication says is never kept.
@@ -22,15 +22,21 @@
 //! * Packets are cut out of the stream as it comes, rows are counted and passed over: of a packet only what the record
 //!   needs is held. The compressed protocol (zlib, zstd) is taken off in pieces.
 //! * Answers are paired with commands in order, which also holds for pipelining. A packet's number shows whether it
-//!   begins an answer. After a gap inside a packet nothing is lost but its bytes; after another the server's next answer
-//!   is looked for where only one command waits for one, or else when the client, which has heard more than we, goes on.
+//!   begins an answer. After a gap inside a packet nothing is lost but its bytes. After another an answer is told only
+//!   where it can be no other command's: no answer comes before its command, preparations, queries and orders are
+//!   answered in different ways, and a client that sends one command at a time has heard more than we when it goes on.
+//!   What else was under way is told as unanswered, with QUALITY `gap`. So a client that sends many statements of one
+//!   kind ahead of their answers may stay unpaired after a loss until it sends one of another kind. In the compressed
+//!   protocol packets are not numbered so: there the client's way alone is gone by.
 //! * The switch to TLS and a replica's stream of changes are counted (`mysql-tls`, `mysql-replication`) and not followed.
 //! * A header of the PROXY protocol before the login is passed over.
 //! * Left out: the X protocol (another one, port 33060), values of query attributes, contents of rows.
 
 mod ask;
 mod client;
+mod drift;
 mod pack;
+mod packed;
 mod params;
 mod probe;
 mod seek;

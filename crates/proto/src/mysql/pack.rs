@@ -2,6 +2,7 @@
 //! unpacked) and zlib or zstd, or bytes as they are when the third is 0. What they hold are
 //! packets of the plain protocol, cut anywhere.
 
+use super::packed::{ZSTD, is_coded};
 use super::seek::{Sought, sought};
 use super::session::{Place, Session};
 use super::wire::{com, header};
@@ -14,8 +15,6 @@ use std::borrow::Cow;
 
 /// Length of a compressed packet's header.
 const HEADER: usize = 7;
-/// What a frame of zstd begins with.
-const ZSTD: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
 
 /// Bytes that are unpacked at a time.
 const SCRATCH: usize = 8 * 1024;
@@ -87,6 +86,11 @@ impl std::fmt::Debug for Unpack {
 }
 
 impl Unpack {
+    /// Where packets begin is not known.
+    pub(super) fn lost() -> Unpack {
+        Unpack { sync: false, ..Unpack::default() }
+    }
+
     /// More may come out with nothing put in.
     fn is_pending(&self) -> bool {
         matches!(self.part, Part::Zlib(0, ..))
@@ -116,7 +120,7 @@ impl Unpack {
                     dir == Direction::ToClient || *last <= com::CLONE || *last >= com::STMT_BULK_EXECUTE;
                 inner_seq == seq && inner.saturating_add(4) <= len && known
             }
-            _ => size >= len && (matches!(body, [0x78, ..]) || body.starts_with(&ZSTD)),
+            _ => size >= len && is_coded(body),
         };
         Some(fits)
     }

@@ -266,7 +266,7 @@ impl Bound<'_> {
         for (i, kind) in types.iter().enumerate() {
             let out = if i < self.shown { &mut *out } else { &mut unseen };
             if i > 0 {
-                out.push(b",");
+                out.push(b", ");
             }
             let bit = 1u8.wrapping_shl((i & 7) as u32);
             if nulls.get(i / 8).is_some_and(|b| b & bit != 0) {
@@ -285,11 +285,11 @@ impl Bound<'_> {
 pub(super) fn bulk_rows(r: &mut Reader<'_>, types: &[Type], out: &mut List) -> Result<(), Short> {
     let mut first = true;
     while !r.is_empty() && !types.is_empty() {
-        out.push(if first { b"(" } else { b",(" });
+        out.push(if first { b"(" } else { b", (" });
         first = false;
         for (i, kind) in types.iter().enumerate() {
             if i > 0 {
-                out.push(b",");
+                out.push(b", ");
             }
             match r.u8("indicator")? {
                 0 => value(r, *kind, out)?,
@@ -392,14 +392,14 @@ mod tests {
     #[test]
     fn nulls_long_data_and_types_remembered() {
         let (text, exact) = write(&[[3, 0], [3, 0], [0xfd, 0]], &[0b010], b"\x01\0\0\0\x01x");
-        assert_eq!((text.as_str(), exact), ("1,NULL,'x'", true));
+        assert_eq!((text.as_str(), exact), ("1, NULL, 'x'", true));
         let (text, exact) = write(&[[3, 0], [3, 0]], &[0], b"\x01\0\0\0\x01");
-        assert_eq!((text.as_str(), exact), ("1,", false), "short");
+        assert_eq!((text.as_str(), exact), ("1, ", false), "short");
         let long = [Long { param: 1, head: b"big".to_vec() }];
         let b = Bound { count: 2, shown: 2, named: false, types: &[[1, 0], [0xfc, 0]], long: &long };
         let mut out = List::new(99);
         let (sent, done) = b.write(&mut Reader::new(&[0, 0, 7]), &mut out);
-        assert_eq!((sent, done, out.text.as_slice()), (None, Ok(()), &b"7,'big'"[..]));
+        assert_eq!((sent, done, out.text.as_slice()), (None, Ok(()), &b"7, 'big'"[..]));
         let unknown = Bound { types: &[], ..b };
         assert!(unknown.write(&mut Reader::new(&[0, 0, 7]), &mut out).1.is_err());
     }
@@ -418,6 +418,6 @@ mod tests {
         let mut out = List::new(99);
         let rows = b"\0\x01\0\0\0\0\x01a\0\x02\0\0\0\x01";
         assert!(bulk_rows(&mut Reader::new(rows), &[[3, 0], [0xfd, 0]], &mut out).is_ok());
-        assert_eq!(out.text, b"(1,'a'),(2,NULL)");
+        assert_eq!(out.text, b"(1, 'a'), (2, NULL)");
     }
 }

@@ -1,5 +1,6 @@
-//! Is this MySQL? By the greeting and the login, or in the middle by commands and answers.
+//! Is this MySQL? By the greeting and the login, or in the middle by commands and answers (compressed: `packed`).
 
+use super::packed;
 use super::wire::{self, FULL, HEADER, com, err, header, lenenc};
 use crate::session::Verdict;
 use base::Reader;
@@ -12,45 +13,11 @@ const LONG: usize = 64;
 const NUMBERED: usize = 4;
 
 /// A packet at the beginning of some bytes: number, length, as much of the payload as is there, and what follows.
-fn packet(bytes: &[u8]) -> Option<(u8, usize, &[u8], &[u8])> {
+pub(super) fn packet(bytes: &[u8]) -> Option<(u8, usize, &[u8], &[u8])> {
     let (len, seq) = header(bytes)?;
     let rest = bytes.get(HEADER..)?;
     let (payload, tail) = rest.split_at_checked(len as usize).unwrap_or((rest, &[]));
     Some((seq, len as usize, payload, tail))
-}
-
-/// A command in the compressed protocol: its header, and within it, packed or not, a packet of number 0.
-pub(super) fn packed_command(head: &[u8]) -> Verdict {
-    let Some((0, len, payload, _)) = packet(head) else { return Verdict::No };
-    let Some((size, body)) = payload.split_first_chunk::<3>() else { return Verdict::More };
-    // The length does not count the length behind it.
-    if *size != [0; 3] {
-        // Too large for a client to send it as it is.
-        return Verdict::No;
-    }
-    let (inner, command) = match packet(body) {
-        None => return Verdict::More,
-        Some((0, inner, command, _)) => (inner, command),
-        Some(_) => return Verdict::No,
-    };
-    // The last three bytes lie behind what `packet` took for the end.
-    let command = head.get(HEADER.saturating_add(7)..).unwrap_or(command);
-    if inner.saturating_add(HEADER) != len {
-        return Verdict::No;
-    }
-    one_command(inner, command.get(..inner).unwrap_or(command))
-}
-
-/// Answers in the compressed protocol look like this; it is not proof.
-fn packed_answer(len: usize, payload: &[u8]) -> bool {
-    let Some(([a, b, c], body)) = payload.split_first_chunk::<3>() else { return false };
-    let size = u32::from_le_bytes([*a, *b, *c, 0]) as usize;
-    let zlib = matches!(body, [0x78, flags, ..] if u16::from_be_bytes([0x78, *flags]).is_multiple_of(31));
-    let zstd = body.starts_with(&[0x28, 0xb5, 0x2f, 0xfd]);
-    match size {
-        0 => matches!(packet(body), Some((1, inner, ..)) if inner.saturating_add(HEADER) <= len),
-        _ => size >= len && (zlib || zstd),
-    }
 }
 
 /// What a proxy can put before the client's bytes (PROXY protocol, versions 1 and 2).
@@ -65,7 +32,7 @@ pub(super) fn client(head: &[u8]) -> Verdict {
     match header(head) {
         None => Verdict::More,
         Some((_, 0)) => match command(head) {
-            Verdict::No => packed_command(head),
+            Verdict::No => packed::command(head),
             verdict => verdict,
         },
         Some((_, 1)) => login(head),
@@ -79,7 +46,7 @@ pub(super) fn server(head: &[u8]) -> Verdict {
         None => Verdict::More,
         Some((_, 0)) => greeting(head),
         Some((len, _)) => match answer(head) {
-            Verdict::No if packed_answer(len as usize, head.get(HEADER..).unwrap_or_default()) => {
+            Verdict::No if packed::answer(len as usize, head.get(HEADER..).unwrap_or_default()) => {
                 Verdict::More
             }
             verdict => verdict,
@@ -175,7 +142,7 @@ pub(super) fn command(head: &[u8]) -> Verdict {
     verdict
 }
 
-fn one_command(len: usize, payload: &[u8]) -> Verdict {
+pub(super) fn one_command(len: usize, payload: &[u8]) -> Verdict {
     let Some((command, body)) = payload.split_first() else {
         return if len == 0 { Verdict::No } else { Verdict::More };
     };

@@ -17,7 +17,7 @@ impl Session {
     /// A packet begins: how much of it is wanted?
     pub(super) fn server_begins(
         &mut self,
-        _cx: &mut Cx<'_>,
+        cx: &mut Cx<'_>,
         len: u32,
         seq: u8,
         before: u8,
@@ -30,6 +30,13 @@ impl Session {
         let at = self.server.first;
         let packed = self.server.packed;
         let doubt = self.doubt;
+        if !self.drift.is_certain()
+            && !self.queue.front().is_some_and(|a| a.begun)
+            && !self.finds_its_command(cx, len, seq, before, first)
+        {
+            self.eofs = if late_eof && self.eofs.is_none() { Some(true) } else { self.eofs };
+            return 0;
+        }
         let Some(ask) = self.queue.front_mut() else {
             // The end of what was taken for whole.
             if late_eof && self.eofs.is_none() {
@@ -46,6 +53,11 @@ impl Session {
                     return 0;
                 }
                 if doubt { 0 } else { KEPT }
+            }
+            Stage::Head if !ask.begun => {
+                ask.begun = true;
+                self.is_it_piped(at);
+                KEPT
             }
             Stage::Head | Stage::File => KEPT,
             Stage::Rows | Stage::Columned if !is_end => {
@@ -93,7 +105,7 @@ impl Session {
             failure(&mut txn, e.code, e.message, cx.limits.text);
             cx.close(txn, self.server.last);
         } else if self.phase == Phase::Start {
-            self.lose(cx, Direction::ToClient);
+            self.lose(cx, Direction::ToClient, None);
         }
     }
 
@@ -134,6 +146,8 @@ impl Session {
         let last = self.server.last;
         if let Some(ask) = self.queue.pop_front() {
             self.queued = self.queued.saturating_sub(ask.heap());
+            self.drift.popped();
+            self.untold = self.untold.saturating_sub(1);
             if self.queue.is_empty() {
                 (self.asking, self.queued) = (false, 0);
             }
@@ -147,6 +161,7 @@ impl Session {
         while !self.queue.is_empty() {
             self.pop(cx, |cx, ask, end| ask.give_up(cx, q, end));
         }
+        self.drift.over();
     }
 
     /// A packet of an answer.
@@ -182,7 +197,7 @@ impl Session {
             Step::Ended(done) => self.ended(cx, &done),
             Step::Bad => {
                 cx.anomaly("mysql-answer");
-                self.lose(cx, Direction::ToClient);
+                self.lose(cx, Direction::ToClient, None);
             }
         }
     }
@@ -198,6 +213,8 @@ impl Session {
         match ask.stage {
             Stage::Head | Stage::File => self.head(ask, p),
             Stage::Columns(n) => {
+                // Its catalog is always "def".
+                self.proven |= p.first() == 3;
                 ask.stage = if n > 1 { Stage::Columns(n.saturating_sub(1)) } else { Stage::Columned };
                 Step::On
             }
@@ -249,7 +266,7 @@ impl Session {
             (0xfe | 1, Kind::ChangeUser) => Step::On,
             (0, Kind::Prepare) => {
                 let Ok(s) = prepared(p.bytes) else { return Step::Bad };
-                self.statements.prepared(s.id, std::mem::take(&mut ask.text), s.params);
+                self.statements.prepared(s.id, std::mem::take(&mut ask.text), s.params, s.columns);
                 let (params, columns) = if s.defined { (s.params, s.columns) } else { (0, 0) };
                 if params == 0 && columns == 0 {
                     return Step::Ended(Done::default());

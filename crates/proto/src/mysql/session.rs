@@ -1,12 +1,13 @@
 //! State of one connection: packets are cut out of the bytes here and go to `client` and `server`.
 
 use super::ask::Ask;
+use super::drift::Drift;
 use super::pack::Unpack;
-use super::probe;
+use super::packed;
 use super::seek::{Sought, sought, sought_at};
 use super::statements::Statements;
 use super::wire::{FULL, HEADER, cap, header};
-use crate::session::{Cx, Parser, Progress, Transport, Txn, Verdict};
+use crate::session::{Cx, Parser, Progress, Transport, Txn};
 use base::{Direction, Mark};
 use record::Quality;
 use std::collections::VecDeque;
@@ -26,7 +27,7 @@ pub(super) enum Phase {
 
 /// What the next bytes of a direction are.
 #[derive(Clone, Copy, Debug)]
-enum Part {
+pub(super) enum Part {
     /// A header.
     Header,
     /// A header of a packet that goes on with the one before.
@@ -40,15 +41,15 @@ enum Part {
 pub(super) struct Half {
     /// We know where packets begin.
     pub(super) sync: bool,
-    part: Part,
+    pub(super) part: Part,
     /// Sequence number of the last packet.
     pub(super) seq: u8,
     /// First bytes of the packet under way, kept while the rest is awaited.
-    kept: Vec<u8>,
+    pub(super) kept: Vec<u8>,
     /// Bytes of it that are wanted.
     want: usize,
     /// Bytes of it that went by.
-    total: u64,
+    pub(super) total: u64,
     /// Some of those were not seen.
     pub(super) holed: bool,
     /// Where it began, and where its last byte so far lay.
@@ -132,6 +133,8 @@ pub struct Session {
     pub(super) queue: VecDeque<Ask>,
     /// The last of them is not whole yet.
     pub(super) asking: bool,
+    /// So many of the oldest are told already, without their answers.
+    pub(super) untold: usize,
     /// Heap of those, as counted when they were queued.
     pub(super) queued: usize,
     pub(super) statements: Statements,
@@ -143,6 +146,8 @@ pub struct Session {
     pub(super) spoke: bool,
     /// Something was lost, and no answer was understood since.
     pub(super) doubt: bool,
+    /// Which command the next answer is for, where that is not certain.
+    pub(super) drift: Drift,
     /// The server's bytes were lost, and where its answers begin was not found since.
     pub(super) lost: bool,
     /// Something was understood: from then on nonsense is an anomaly, not a wrong guess.
@@ -154,7 +159,7 @@ pub struct Session {
 }
 
 /// Bytes enough to tell a command from other bytes.
-const ENOUGH: usize = 24;
+pub(super) const ENOUGH: usize = 24;
 
 /// Pieces without a packet before a guess is taken back.
 const MISSES: u8 = 16;
@@ -173,6 +178,7 @@ impl Session {
             login: None,
             queue: VecDeque::new(),
             asking: false,
+            untold: 0,
             queued: 0,
             statements: Statements::default(),
             user: Box::default(),
@@ -180,6 +186,7 @@ impl Session {
             infile: false,
             spoke: false,
             doubt: true,
+            drift: Drift::default(),
             lost: false,
             proven: false,
             misses: 0,
@@ -194,6 +201,12 @@ impl Session {
         }
     }
 
+    /// The connection is compressed. Where the server is within its packets is not known.
+    fn joined_packed(&mut self) {
+        (self.client.packed, self.server.packed) = (true, true);
+        self.server.unpack = Some(Box::new(Unpack::lost()));
+    }
+
     /// From here on commands. Compression begins with them.
     pub(super) fn commands(&mut self) {
         self.phase = Phase::Command;
@@ -201,68 +214,6 @@ impl Session {
             for half in [&mut self.client, &mut self.server] {
                 half.packed = true;
             }
-        }
-    }
-
-    /// Where packets begin in this direction is no longer known.
-    pub(super) fn lose(&mut self, cx: &mut Cx<'_>, dir: Direction) {
-        let half = self.half(dir);
-        half.sync = false;
-        half.part = Part::Header;
-        half.holed = false;
-        half.kept = Vec::new();
-        self.doubt = true;
-        match dir {
-            Direction::ToServer => {
-                self.infile = false;
-                self.drop_asking(cx);
-            }
-            Direction::ToClient => {
-                (self.spoke, self.lost) = (true, true);
-                if let Some(ask) = self.queue.front_mut().filter(|a| a.begun) {
-                    ask.taint(Quality::GAP);
-                    ask.counted = false;
-                }
-            }
-        }
-    }
-
-    /// Looks for the beginning of a packet in bytes that may begin with one. `None`: more is needed.
-    fn search(&self, dir: Direction, bytes: &[u8]) -> Option<bool> {
-        let (len, seq) = header(bytes)?;
-        let likely = match dir {
-            Direction::ToServer => match self.phase {
-                Phase::Start | Phase::Greeted if seq == 1 => probe::login(bytes) != Verdict::No,
-                Phase::Auth if seq != 0 => true,
-                _ => seq == 0 && probe::command(bytes) != Verdict::No,
-            },
-            Direction::ToClient => match self.phase {
-                Phase::Start if seq == 0 => probe::greeting(bytes) != Verdict::No,
-                Phase::Greeted | Phase::Auth => {
-                    seq >= 1 && matches!(bytes.get(HEADER), None | Some(0 | 1 | 0xfe | 0xff))
-                }
-                _ => {
-                    let expected = self.next_answer().is_some_and(|a| a.seq == seq);
-                    expected && probe::answer(bytes) != Verdict::No
-                }
-            },
-        };
-        let whole = HEADER.saturating_add(len as usize);
-        if likely && bytes.len() < whole.min(ENOUGH) { None } else { Some(likely) }
-    }
-
-    /// The command that the next answer to begin is for, if that is certain: only one waits, or none was lost.
-    fn next_answer(&self) -> Option<&Ask> {
-        let mut open = self.queue.iter().filter(|a| !a.begun);
-        let next = open.next();
-        if self.lost && open.next().is_some() { None } else { next }
-    }
-
-    /// An answer begins where none was sought before: what was answered up to then is over.
-    fn found(&mut self, cx: &mut Cx<'_>) {
-        self.lost = false;
-        while self.queue.front().is_some_and(|a| a.begun) {
-            self.pop(cx, |cx, ask, end| ask.give_up(cx, Quality::GAP, end));
         }
     }
 
@@ -349,7 +300,7 @@ impl Session {
     }
 
     /// So much is left of the packet under way.
-    fn piece_ends(&mut self, cx: &mut Cx<'_>, dir: Direction, left: u32, full: bool) {
+    pub(super) fn piece_ends(&mut self, cx: &mut Cx<'_>, dir: Direction, left: u32, full: bool) {
         let half = self.half(dir);
         half.part = match (left, full) {
             (0, true) => Part::Continued,
@@ -416,34 +367,6 @@ impl Session {
             _ => Ok(bytes.len()),
         }
     }
-
-    /// `n` bytes of packets were not seen.
-    pub(super) fn missing(&mut self, cx: &mut Cx<'_>, dir: Direction, n: u64) {
-        let half = self.half(dir);
-        if let (true, Part::Body { left, full }) = (half.sync, half.part)
-            && let Some(left) = u64::from(left).checked_sub(n).and_then(|l| u32::try_from(l).ok())
-        {
-            // It lies within one packet: the next is where it was.
-            half.total = half.total.saturating_add(n);
-            half.holed = true;
-            match dir {
-                Direction::ToServer if self.asking => {
-                    if let Some(ask) = self.queue.back_mut() {
-                        ask.taint(Quality::GAP);
-                    }
-                }
-                Direction::ToClient => {
-                    if let Some(ask) = self.queue.front_mut() {
-                        ask.taint(Quality::GAP);
-                    }
-                }
-                Direction::ToServer => {}
-            }
-            self.piece_ends(cx, dir, left, full);
-        } else {
-            self.lose(cx, dir);
-        }
-    }
 }
 
 impl Parser for Session {
@@ -451,11 +374,14 @@ impl Parser for Session {
         if dir == Direction::ToServer
             && self.phase == Phase::Start
             && !self.client.sync
-            && probe::command(bytes) == Verdict::No
-            && probe::packed_command(bytes) == Verdict::Yes
+            && !self.client.packed
         {
-            // Joined in the middle.
-            (self.client.packed, self.server.packed) = (true, true);
+            match packed::is_packed(bytes) {
+                // Joined in the middle.
+                Some(true) => self.joined_packed(),
+                Some(false) => {}
+                None => return Progress::Need(bytes.len().saturating_add(1)),
+            }
         }
         let half = self.half(dir);
         let progress = if half.packed {
@@ -484,7 +410,7 @@ impl Parser for Session {
         let lost = if half.packed { half.unpack.get_or_insert_with(Box::default).gap(n) } else { Some(n) };
         match lost {
             Some(n) => self.missing(cx, dir, n),
-            None => self.lose(cx, dir),
+            None => self.lose(cx, dir, None),
         }
     }
 
@@ -495,7 +421,8 @@ impl Parser for Session {
             if let Some(txn) = self.login.take() {
                 cx.forget(txn);
             }
-            self.give_up(cx, if self.lost { Quality::GAP } else { Quality::PERFECT });
+            let is_whole = !self.lost && self.drift.is_certain();
+            self.give_up(cx, if is_whole { Quality::PERFECT } else { Quality::GAP });
         }
     }
 

@@ -27,6 +27,8 @@ struct Statement {
     text: Box<[u8]>,
     /// `None` when it was prepared unseen.
     params: Option<u16>,
+    /// Of its result; the same.
+    columns: Option<u16>,
     types: Vec<Type>,
     long: Vec<Long>,
     /// More was sent ahead than is kept.
@@ -107,10 +109,10 @@ impl Statements {
     }
 
     /// A statement was prepared.
-    pub(super) fn prepared(&mut self, id: u32, text: Box<[u8]>, params: u16) {
+    pub(super) fn prepared(&mut self, id: u32, text: Box<[u8]>, params: u16, columns: u16) {
         (self.last, self.failed) = (Some(id), Box::default());
         self.with(id, true, |s| {
-            *s = Statement { text, params: Some(params), ..Statement::default() };
+            *s = Statement { text, params: Some(params), columns: Some(columns), ..Statement::default() };
         });
     }
 
@@ -153,6 +155,12 @@ impl Statements {
                 l.head.extend_from_slice(r.take_up_to(room));
             }
         });
+    }
+
+    /// Columns that an execution returns, when its preparation was seen.
+    pub(super) fn columns(&self, payload: &[u8]) -> Option<u16> {
+        let id = Reader::new(payload.get(1..)?).le32("statement").ok()?;
+        self.all.get(self.place(id).ok()?)?.statement.columns
     }
 
     /// Bytes in front of the values of an execution: to be kept beside the text.
@@ -219,15 +227,21 @@ fn single(
     }
     let counted = payload.get(5).is_some_and(|f| f & COUNTED != 0);
     // What was agreed on first; what else the bytes may be, if they do not fit.
-    let forms = [(counted && attributes != Some(false), true), (false, false), (false, true)];
-    let forms = if forms.first() == Some(&(false, true)) { forms.get(1..)? } else { &forms };
-    for (counted, named) in forms {
+    // Some drivers (mysql2) leave a byte for each NULL, with anything in it, behind the values.
+    let forms = [
+        (counted && attributes != Some(false), true, 0),
+        (false, false, 0),
+        (false, true, 0),
+        (false, false, nulls(payload, count)),
+    ];
+    let forms = if matches!(forms, [(false, ..), ..]) { forms.get(1..)? } else { &forms };
+    for (counted, named, spare) in forms {
         let mut r = Reader::new(payload.get(EXECUTE..)?);
         let n = if *counted { usize::try_from(number(&mut r).ok()?).unwrap_or(usize::MAX) } else { count };
         let mut out = List::new(cap);
         let bound = Bound { count: n, shown: count, named: *named, types: &s.types, long: &s.long };
         let (sent, done) = bound.write(&mut r, &mut out);
-        if cut || done.is_ok() && r.is_empty() {
+        if cut || done.is_ok() && r.rest().len() <= *spare {
             if let Some(sent) = sent {
                 s.types = sent;
             }
@@ -235,6 +249,12 @@ fn single(
         }
     }
     None
+}
+
+/// How many of the parameters are NULL.
+fn nulls(payload: &[u8], count: usize) -> usize {
+    let bits = payload.get(EXECUTE..).and_then(|p| p.get(..count.div_ceil(8))).unwrap_or_default();
+    bits.iter().map(|b| b.count_ones() as usize).sum()
 }
 
 /// Finds out how many parameters a statement has from the first execution that brings types.
@@ -296,7 +316,7 @@ mod tests {
 
     fn known(params: u16) -> Statements {
         let mut all = Statements::default();
-        all.prepared(7, b"select ?"[..].into(), params);
+        all.prepared(7, b"select ?"[..].into(), params, 1);
         all
     }
 
@@ -339,12 +359,21 @@ mod tests {
     }
 
     #[test]
+    fn a_driver_that_leaves_room_for_null() {
+        // mysql2: types MYSQL_TYPE_NULL and VAR_STRING, one byte of whatever lay in its buffer at the end.
+        let p = execute(0, b"\x01\x01\x06\x00\xfd\x00\x01a\x73");
+        assert_eq!(text(known(2).execute(&p, false, Some(false), 99)), ok("NULL, 'a'"));
+        let none = execute(0, b"\x00\x01\xfd\x00\xfd\x00\x01b\x01a\x73");
+        assert_eq!(text(known(2).execute(&none, false, Some(false), 99)).1, None, "no NULL, no room");
+    }
+
+    #[test]
     fn what_was_sent_ahead_is_used_once() {
         let mut all = known(2);
         all.long_data(b"\x18\x07\0\0\0\x01\0hello", 8);
         all.long_data(b"\x18\x07\0\0\0\x01\0 world", 8);
         let p = execute(0, &[0, 1, 3, 0, 0xfc, 0, 9, 0, 0, 0]);
-        assert_eq!(text(all.execute(&p, false, None, 99)), ok("9,'hello wo'"));
+        assert_eq!(text(all.execute(&p, false, None, 99)), ok("9, 'hello wo'"));
         assert_eq!(text(all.execute(&p, false, None, 99)).1, None, "now a value is missing");
         for i in 0..100u8 {
             all.long_data(&[0x18, 7, 0, 0, 0, i, 0, b'x'], 8);
@@ -356,9 +385,9 @@ mod tests {
     fn statements_of_before_the_probe_show_their_values_where_types_come() {
         let mut all = Statements::default();
         let first = execute(0, b"\x00\x01\x03\x00\xfd\x00\x05\x00\x00\x00\x02ab");
-        assert_eq!(text(all.execute(&first, false, None, 99)), (String::new(), Some("5,'ab'".to_owned())));
+        assert_eq!(text(all.execute(&first, false, None, 99)), (String::new(), Some("5, 'ab'".to_owned())));
         let again = execute(0, b"\x00\x00\x06\x00\x00\x00\x01c");
-        assert_eq!(text(all.execute(&again, false, None, 99)).1.as_deref(), Some("6,'c'"));
+        assert_eq!(text(all.execute(&again, false, None, 99)).1.as_deref(), Some("6, 'c'"));
         let mut all = Statements::default();
         assert_eq!(text(all.execute(&again, false, None, 99)), (String::new(), None));
     }
@@ -367,14 +396,14 @@ mod tests {
     fn bulks_of_mariadb() {
         let mut all = known(1);
         let p = b"\xfa\x07\0\0\0\x80\0\x03\0\0\x01\0\0\0\x01\0\x02\0\0\0";
-        assert_eq!(text(all.execute(p, false, None, 99)), ok("(1),(NULL),(2)"));
+        assert_eq!(text(all.execute(p, false, None, 99)), ok("(1), (NULL), (2)"));
     }
 
     #[test]
     fn a_client_that_leaks_statements_costs_a_bounded_heap() {
         let mut all = Statements::default();
         for id in 0..10_000u32 {
-            all.prepared(id, vec![b'x'; 1000].into(), 1);
+            all.prepared(id, vec![b'x'; 1000].into(), 1, 1);
         }
         assert!(all.all.len() <= STATEMENTS && all.held() < 2 * HEAP, "{} {}", all.all.len(), all.held());
         assert!(all.place(9_999).is_ok() && all.place(0).is_err());

@@ -1,4 +1,4 @@
-"""PyMySQL (text) and mysql-connector-python (prepared; it would speak TLS, but the server does not)."""
+"""PyMySQL (text) and mysql-connector-python (prepared, compressed; it would speak TLS, but the server does not)."""
 import datetime
 import pymysql, mysql.connector
 from truth import host, mark, now, say, ready, done
@@ -20,7 +20,7 @@ def text(k, sql, rows):
 
 a = pymysql.connect(**D)
 k = a.cursor()
-b = mysql.connector.connect(**D, use_pure=True)
+b = mysql.connector.connect(**D, use_pure=True, compress=True)
 c = b.cursor(prepared=True)
 ready()
 text(k, 'drop table if exists t /* MARK */', 0)
@@ -65,15 +65,15 @@ def execute(sql, values, params, rows, code=0):
 
 for i in range(60):
     m = mark()
-    execute('select name from t where id <= ? and name <> ?', (i, m), f"{i},'{m}'", i)
+    execute('select name from t where id <= ? and name <> ?', (i, m), f"{i}, '{m}'", i)
 for i in range(10):
     m = mark()
-    execute('insert into t (id, name) values (?, ?)', (1, m), f"1,'{m}'", 0, code=1062)
+    execute('insert into t (id, name) values (?, ?)', (1, m), f"1, '{m}'", 0, code=1062)
     m = mark()
-    execute('insert into t (name, price) values (?, ?)', (m, None), f"'{m}',NULL", 1)
+    execute('insert into t (name, price) values (?, ?)', (m, None), f"'{m}', NULL", 1)
     m = mark()
     day = datetime.datetime(2024, 2, 29, 12, 30, 45)
-    execute('select ?, ?, ?', (m, 1.5, day), f"'{m}',1.5,'2024-02-29 12:30:45'", 1)
+    execute('select ?, ?, ?', (m, 1.5, day), f"'{m}', 1.5, '2024-02-29 12:30:45'", 1)
     m = mark()
     execute("select repeat('z', 2000), ? from seq_1_to_200", (m,), f"'{m}'", 200)
 a.close()

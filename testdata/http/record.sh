@@ -184,7 +184,7 @@ which takes it." <<'DO'
 printf 'POST /folded HTTP/1.1\nHost: old.example\nX-Folded: first\n second\n\tthird\nContent-Length: 4\n\nbody' | $C python3 "$work/say.py" 10.7.2.2 8000
 DO
 record errors "nginx answers 404, 403, 405, 418, 500, 503, 301, 502 (its backend is down), 400 (no Host), and closes without an
-answer (444): a record without one. One request says HTTP/3.7 and gets 505: that is not taken for HTTP." <<'DO'
+answer (444): a record without one. One request says HTTP/3.7 and gets 505: told as it is." <<'DO'
 for path in missing forbidden teapot broken busy moved nobody; do $C curl -sS -o /dev/null $U/$path; done
 $C curl -sS -o /dev/null -X DELETE $U/index.html
 printf 'GET / HTTP/1.1\n\n' | $C python3 "$work/say.py" 10.7.2.2 80

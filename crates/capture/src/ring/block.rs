@@ -41,7 +41,7 @@ pub(super) struct Walked {
 /// Frames given to the sink at a time: some steps of the engine, which looks at 16 together.
 const BATCH: usize = 64;
 /// Headers this many frames ahead are asked for before they are read, when frames are of one size.
-const AHEAD: usize = 6;
+const AHEAD: usize = 16;
 
 const NO_FRAME: Frame<'static> = Frame {
     time: Timestamp(0),

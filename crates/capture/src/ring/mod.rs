@@ -18,6 +18,7 @@
 mod block;
 mod interfaces;
 mod program;
+mod rest;
 mod restrain;
 mod sys;
 #[cfg(test)]
@@ -37,6 +38,7 @@ pub use interfaces::{BadInterface, Interface, InterfaceTable, Interfaces, interf
 
 use crate::Insn;
 use interfaces::Scope;
+use rest::Rest;
 
 /// Smallest block: a GSO frame of 64 KiB and its headers, twice.
 pub const MIN_BLOCK: u32 = 128 * 1024;
@@ -187,6 +189,9 @@ pub struct Ring {
     counter: Option<restrain::Counter>,
     /// Blocks read in one call of [`Ring::poll`].
     pace: usize,
+    rest: Rest,
+    /// When the kernel was asked last.
+    waited: Instant,
 }
 
 impl Ring {
@@ -248,6 +253,8 @@ impl Ring {
             stats: RingStats::default(),
             counter: None,
             pace: BLOCKS_PER_POLL,
+            rest: Rest::new(size as usize * blocks as usize, Instant::now()),
+            waited: Instant::now(),
         };
         if config.count_thinned {
             let mut counter = restrain::Counter::open().map_err(step("opening a packet socket"))?;
@@ -266,13 +273,22 @@ impl Ring {
     }
 
     /// Waits up to `timeout_ms` (negative: without end) and gives the frames of at most [`BLOCKS_PER_POLL`]
-    /// blocks to `sink`, many at a time. Returns how many; 0 after the timeout, a signal, or a [`RingEvent`]. A signal that
-    /// arrives before the wait does not end it: have the handler's flag looked at, and a timeout.
+    /// blocks to `sink`, many at a time. Returns how many; 0 after the timeout, a signal, or a [`RingEvent`]. A
+    /// signal that arrives before the wait does not end it: have the handler's flag looked at, and a timeout.
+    /// While many blocks come, they are let come together for some milliseconds.
     ///
     /// # Errors
     /// The socket is beyond repair. An interface that goes away is none.
     pub fn poll(&mut self, timeout_ms: i32, sink: &mut impl FnMut(&[Frame<'_>])) -> io::Result<usize> {
-        let timeout_ms = if self.map.block(self.next).is_some() {
+        let mut ready = self.map.block(self.next).is_some();
+        if !ready
+            && timeout_ms != 0
+            && let Some(rest) = self.rest.due(Instant::now())
+        {
+            std::thread::sleep(rest);
+            ready = self.map.block(self.next).is_some();
+        }
+        let timeout_ms = if ready {
             0
         } else if self.changed {
             let soon = REFRESH_EVERY.as_millis() as i32;
@@ -280,7 +296,10 @@ impl Ring {
         } else {
             timeout_ms
         };
-        if let Some(ready) = sys::wait(&self.fd, self.links.as_ref(), timeout_ms)? {
+        // With blocks at hand, what else the kernel has to say can wait a little.
+        let ask = !ready || self.waited.elapsed() >= REFRESH_EVERY;
+        if ask && let Some(ready) = sys::wait(&self.fd, self.links.as_ref(), timeout_ms)? {
+            self.waited = Instant::now();
             if ready.error {
                 self.socket_error()?;
             }
@@ -301,6 +320,7 @@ impl Ring {
                 scope => block::walk(block, |ifindex| scope.admits(ifindex), sink),
             };
             self.map.release(self.next);
+            self.rest.read();
             self.next = if self.next + 1 < self.blocks { self.next + 1 } else { 0 };
             frames += walked.frames as usize;
             self.stats.filtered += walked.filtered;

@@ -77,21 +77,19 @@ impl Engine {
     /// another, and faster, since the memory of several flows is waited for at once.
     pub fn frames(&mut self, frames: &[Frame<'_>], out: &mut dyn Output) {
         for frames in frames.chunks(AHEAD) {
-            let mut packets = [Err(Malformed::NotIp); AHEAD];
-            let mut whose = [Whose::NOBODYS; AHEAD];
-            let mut known: usize = 0;
             // First and last byte of the usual headers: reads that wait for each other nowhere.
             let touch =
                 |sum, f: &Frame<'_>| sum ^ f.data.first().unwrap_or(&0) ^ f.data.get(HEADERS).unwrap_or(&0);
             black_box(frames.iter().fold(0, touch));
-            for ((frame, packet), whose) in frames.iter().zip(&mut packets).zip(&mut whose) {
-                *packet = decode::frame(frame, &self.decap);
-                if let Ok(packet) = packet {
-                    *whose = self.table.whose(packet);
-                }
-                known = known.saturating_add(1);
-            }
-            self.table.fetch(whose.get_mut(..known).unwrap_or_default());
+            let packets: [_; AHEAD] = std::array::from_fn(|n| match frames.get(n) {
+                Some(frame) => decode::frame(frame, &self.decap),
+                None => Err(Malformed::NotIp),
+            });
+            let mut whose: [_; AHEAD] = std::array::from_fn(|n| match packets.get(n) {
+                Some(Ok(packet)) => self.table.whose(packet),
+                _ => Whose::NOBODYS,
+            });
+            self.table.fetch(whose.get_mut(..frames.len()).unwrap_or_default());
             for ((frame, packet), whose) in frames.iter().zip(&packets).zip(&whose) {
                 self.decoded(frame, packet, whose, out);
             }

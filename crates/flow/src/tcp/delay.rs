@@ -108,7 +108,7 @@ impl InFlight {
     /// A word of where the next entry goes.
     #[inline]
     pub(crate) fn glance(&self) -> u64 {
-        if self.full {
+        if self.full || self.once == 0 {
             return 0;
         }
         self.queue.as_ref().and_then(|q| q.back()).map_or(0, |s| s.time.0)

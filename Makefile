@@ -1,7 +1,7 @@
 # Two commands do everything on a fresh Debian or Ubuntu with Rust: `make demo` and `make test`.
 CARGO ?= cargo
 
-.PHONY: help build demo test databases lint fuzz bench instructions docs clean
+.PHONY: help build demo test databases lint fuzz bench bench-live bench-peers volume instructions docs clean
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -27,6 +27,15 @@ fuzz: ## every fuzz target for some seconds: SECONDS_EACH=10 TARGET=name
 
 bench: ## what the engine needs for a packet and a session; figures of bench/README.md
 	$(CARGO) run --release --quiet -p bench
+
+bench-live: build ## beside peers on live traffic: nginx, wrk, tcpreplay in network namespaces (as root; 10 minutes)
+	@scripts/bench-live live
+
+bench-peers: build ## beside peers on captures
+	@scripts/bench-live offline
+
+volume: build ## what the settings do to the size of the output
+	@scripts/volume
 
 instructions: ## counts of instructions against bench/instructions.txt; UPDATE=1 writes them down anew
 	@scripts/instructions

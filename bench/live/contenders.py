@@ -36,6 +36,11 @@ class Contender:
     def before_stop(self):
         pass
 
+    def close(self):
+        """Ends what was started beside the process itself."""
+        if hasattr(self, "receiver"):
+            self.receiver.end()
+
     def told(self):
         """Records or packets told by kind: `http`, `packets` (in flow records), `lost` (by the kernel), `sent` records."""
         return {}
@@ -60,12 +65,17 @@ class Receiver:
         self.path = path
         self.process = subprocess.Popen(["ip", "netns", "exec", lab.ns, sys.executable, os.path.abspath(__file__), path])
         while not os.path.exists(path):
+            if self.process.poll() is not None:
+                raise SystemExit("bench-live: the receiver does not start")
             time.sleep(0.02)
+
+    def end(self):
+        self.process.terminate()
+        self.process.wait()
 
     def records(self):
         """Datagrams' contents; of a record in chunks the first says what it is, which is enough to count."""
-        self.process.terminate()
-        self.process.wait()
+        self.end()
         data = open(self.path, "rb").read()
         at = 0
         while at < len(data):
@@ -155,6 +165,7 @@ class Packetbeat(Contender):
     """HTTP with headers and bodies, and flows each 10 s, into JSON files."""
 
     name = "packetbeat"
+    grace = 12
 
     def prepare(self):
         with open(f"{self.dir}/packetbeat.yml", "w") as f:
@@ -207,6 +218,7 @@ packetbeat.protocols:
   ports: [27017]
 - type: amqp
   ports: [5672]
+packetbeat.shutdown_timeout: 5s
 output.file:
   path: {dir}/out
   rotate_every_kb: 4000000

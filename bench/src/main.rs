@@ -16,7 +16,7 @@ use workload::{Made, WORKLOADS, Workload};
 
 fn main() {
     let mut args = std::env::args().skip(1);
-    let (mut packets, mut rounds, mut names, mut once, mut write) = (1_000_000, 5, Vec::new(), false, None);
+    let (mut packets, mut rounds, mut names, mut once, mut write) = (500_000, 5, Vec::new(), false, None);
     while let Some(arg) = args.next() {
         let mut number = || args.next().and_then(|n| n.parse().ok()).unwrap_or_else(|| usage());
         match arg.as_str() {
@@ -63,14 +63,14 @@ fn count(w: &Workload, packets: usize) {
 /// Medians: by the CPU's time, with the time that passed beside it.
 fn table(chosen: &[&Workload], packets: usize, rounds: usize) {
     println!(
-        "{:<15} {:>8} {:>9} {:>8} {:>8} {:>6} {:>7} {:>10} {:>8} {:>9} {:>8}",
+        "{:<15} {:>8} {:>9} {:>8} {:>8} {:>6} {:>7} {:<11} {:>8} {:>9} {:>8}",
         "workload",
         "packets",
         "ns/packet",
         "wall ns",
         "Mpps",
         "Gbit/s",
-        "unit",
+        "units",
         "",
         "ns/unit",
         "units/s",
@@ -84,7 +84,7 @@ fn table(chosen: &[&Workload], packets: usize, rounds: usize) {
         let bits: usize = made.frames.iter().map(|(_, f)| f.len() * 8).sum();
         let (n, units) = (made.frames.len() as f64, made.units as f64);
         println!(
-            "{:<15} {:>8} {:>9.0} {:>8.0} {:>8.2} {:>6.1} {:>7} {:>10} {:>8.0} {:>9.0} {:>8}",
+            "{:<15} {:>8} {:>9.0} {:>8.0} {:>8.2} {:>6.1} {:>7} {:<11} {:>8.0} {:>9.0} {:>8}",
             w.name,
             made.frames.len(),
             r.cpu / n,

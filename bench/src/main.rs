@@ -2,9 +2,10 @@
 //!
 //! `bench [--packets N] [--rounds N] [NAME...]` prints a table of medians; `bench --once NAME...` runs
 //! each workload once, for instruction counters and profilers; `bench --write FILE.pcap NAME` writes it as a
-//! capture for other programs. A workload that does not give the records that it must is an error.
+//! capture for other programs; `bench --write FILE.pcap site` two minutes of a small site. A workload that does not give the records that it must is an error.
 
 mod run;
+mod site;
 mod workload;
 
 /// The allocator of the program that is measured.
@@ -32,17 +33,22 @@ fn main() {
             _ => usage(),
         }
     }
+    if let (Some(file), ["site"]) = (&write, names.iter().map(String::as_str).collect::<Vec<_>>().as_slice())
+    {
+        return save(file, &site::frames());
+    }
     let chosen: Vec<&Workload> =
         if names.is_empty() { all().collect() } else { names.iter().map(|n| find(n)).collect() };
     match (write, chosen.as_slice()) {
         (None, _) if once => chosen.iter().for_each(|w| count(w, packets)),
         (None, _) => table(&chosen, packets, rounds),
-        (Some(file), [w]) => {
-            let bytes = testkit::pcap::write(&(w.make)(packets).frames);
-            std::fs::write(&file, bytes).unwrap_or_else(|e| fail(&format!("{file}: {e}")));
-        }
+        (Some(file), [w]) => save(&file, &(w.make)(packets).frames),
         (Some(_), _) => usage(),
     }
+}
+
+fn save(file: &str, frames: &[testkit::TimedFrame]) {
+    std::fs::write(file, testkit::pcap::write(frames)).unwrap_or_else(|e| fail(&format!("{file}: {e}")));
 }
 
 /// One run each: for counters around it.
@@ -119,7 +125,7 @@ fn fail(what: &str) -> ! {
 
 fn usage() -> ! {
     eprintln!(
-        "usage: bench [--packets N] [--rounds N] [--once] [NAME...]\n       bench [--packets N] --write FILE.pcap NAME\nworkloads:"
+        "usage: bench [--packets N] [--rounds N] [--once] [NAME...]\n       bench [--packets N] --write FILE.pcap NAME|site\nworkloads:"
     );
     for w in all() {
         eprintln!("  {:<15} {} (counted in {})", w.name, w.what, w.unit);

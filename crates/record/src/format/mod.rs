@@ -273,8 +273,10 @@ impl Style {
         if self.format == Format::Ecs && matches!(value, Value::Ip(IpAddr::V4(a)) if a.is_unspecified()) {
             return;
         }
-        out.extend_from_slice(field.quoted_in(self.format).as_bytes());
+        key(out, field.quoted_in(self.format).as_bytes());
         match value {
+            // Most counts of most records.
+            Value::Num(n) if n < 10 && !self.numbers => out.extend_from_slice(&[b'"', b'0' | n as u8, b'"']),
             Value::Text(..) | Value::Word(_) => {
                 let text = record.bytes(value);
                 if self.format == Format::Ecs && matches!(field.ty, Type::IpList | Type::WordList) {
@@ -327,6 +329,25 @@ impl Style {
             Type::LocalSeconds => clock.local(out, t),
             _ => clock.local_millis(out, t),
         }
+    }
+}
+
+/// Appends a key. Two copies of one size, the second to the end, need no call of `memcpy`.
+#[inline]
+fn key(out: &mut Vec<u8>, key: &[u8]) {
+    #[inline]
+    fn twice<const N: usize>(out: &mut Vec<u8>, key: &[u8]) -> Option<()> {
+        let (first, last) = (key.first_chunk::<N>()?, key.last_chunk::<N>()?);
+        let second = out.len().saturating_add(key.len()).saturating_sub(N);
+        out.extend_from_slice(first);
+        out.truncate(second);
+        out.extend_from_slice(last);
+        Some(())
+    }
+    match key.len() {
+        8..=16 => twice::<8>(out, key).unwrap_or(()),
+        17..=32 => twice::<16>(out, key).unwrap_or(()),
+        _ => out.extend_from_slice(key),
     }
 }
 

@@ -133,6 +133,9 @@ impl Core {
     /// Puts a name to what the parser has finished; says how many.
     pub(crate) fn collect(&mut self, id: ProtoId) -> u32 {
         let n = self.done.len();
+        if n == 0 {
+            return 0;
+        }
         self.told.extend(self.done.drain(..).map(|finished| Told { id, finished }));
         u32::try_from(n).unwrap_or(u32::MAX)
     }

@@ -1,14 +1,14 @@
 //! A lab of its own for each test: two network namespaces, a veth pair between them, nginx and dnsmasq in
 //! the server's, clients in the other. All of it goes when the lab is dropped, also by a panic.
 
+use crate::netns::{Namespaces, skip};
+pub use crate::netns::{sh, until};
 use crate::sys;
 use std::fs;
-use std::io::Write;
 use std::net::TcpStream;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::{Duration, Instant};
+use std::ops::Deref;
+use std::path::Path;
+use std::process::Command;
 
 /// The server's interface and the addresses.
 pub const CARD: &str = "web0";
@@ -18,11 +18,14 @@ pub const CLIENT: &str = "10.77.0.2";
 /// The static file with compressible text.
 pub const TEXT_LEN: usize = 6000;
 
-pub struct Lab {
-    pub server: String,
-    pub client: String,
-    pub dir: PathBuf,
-    daemons: Vec<Child>,
+pub struct Lab(Namespaces);
+
+impl Deref for Lab {
+    type Target = Namespaces;
+
+    fn deref(&self) -> &Namespaces {
+        &self.0
+    }
 }
 
 /// Without root or without a program the tests here cannot run: that is told, and in CI it is a failure.
@@ -42,43 +45,14 @@ fn missing() -> Option<String> {
 /// True when the test is to be passed over; says why.
 pub fn skipped(test: &str) -> bool {
     let Some(why) = missing() else { return false };
-    assert!(std::env::var_os("CI").is_none(), "{test}: {why}, and in CI nothing is skipped");
-    println!("skipped {test}: {why}");
-    if let Some(path) = std::env::var_os("MFNANO_SKIPS") {
-        let mut file = fs::OpenOptions::new().append(true).create(true).open(path).unwrap();
-        writeln!(file, "{test}: {why}").unwrap();
-    }
+    skip(test, &why);
     true
-}
-
-/// Runs a command that has to succeed.
-pub fn sh(command: &str) -> String {
-    let out = Command::new("sh").arg("-c").arg(command).output().unwrap();
-    assert!(out.status.success(), "{command}: {}", String::from_utf8_lossy(&out.stderr));
-    String::from_utf8_lossy(&out.stdout).into_owned()
-}
-
-/// Waits until something is so.
-pub fn until(what: &str, seconds: u64, mut so: impl FnMut() -> bool) {
-    let began = Instant::now();
-    while !so() {
-        assert!(began.elapsed() < Duration::from_secs(seconds), "{what}: not after {seconds} s");
-        std::thread::sleep(Duration::from_millis(20));
-    }
 }
 
 impl Lab {
     /// Namespaces and cable, both servers running.
     pub fn new() -> Lab {
-        static NUMBER: AtomicU32 = AtomicU32::new(0);
-        let name = format!("mft{}-{}", std::process::id(), NUMBER.fetch_add(1, Ordering::Relaxed));
-        let dir = std::env::temp_dir().join(&name);
-        fs::create_dir_all(&dir).unwrap();
-        let mut lab =
-            Lab { server: format!("{name}s"), client: format!("{name}c"), dir, daemons: Vec::new() };
-        for ns in [&lab.server, &lab.client] {
-            sh(&format!("ip netns add {ns} && ip -n {ns} link set lo up"));
-        }
+        let mut lab = Lab(Namespaces::new("mft"));
         lab.cable();
         lab.nginx();
         lab.dnsmasq();
@@ -121,7 +95,7 @@ impl Lab {
         fs::write(self.dir.join("nginx.conf"), conf).unwrap();
         sh(&format!("chmod -R a+rX {dir} && chmod 1777 {dir}/tmp"));
         let args = ["-c".into(), format!("{dir}/nginx.conf"), "-p".into(), format!("{dir}")];
-        self.daemon("nginx", &args);
+        self.0.daemon(Command::new("nginx").args(args));
         self.in_server(|| until("nginx answers", 10, || TcpStream::connect((SERVER, 80)).is_ok()));
     }
 
@@ -143,55 +117,8 @@ impl Lab {
         .map(String::from)
         .to_vec();
         args.extend(listen);
-        self.daemon("dnsmasq", &args);
+        self.0.daemon(Command::new("dnsmasq").args(args));
         self.in_server(|| until("dnsmasq answers", 10, || TcpStream::connect((SERVER, 53)).is_ok()));
-    }
-
-    fn daemon(&mut self, program: &str, args: &[String]) {
-        let child = self.in_server(|| {
-            Command::new(program).args(args).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
-        });
-        self.daemons.push(child);
-    }
-
-    /// Runs in the server's namespace.
-    pub fn in_server<T: Send>(&self, f: impl FnOnce() -> T + Send) -> T {
-        within(&self.server, f)
-    }
-
-    /// Runs in the clients' namespace.
-    pub fn in_client<T: Send>(&self, f: impl FnOnce() -> T + Send) -> T {
-        within(&self.client, f)
-    }
-}
-
-/// Runs in a namespace, in a thread of its own; its sockets and processes stay there.
-fn within<T: Send>(namespace: &str, f: impl FnOnce() -> T + Send) -> T {
-    std::thread::scope(|scope| {
-        let thread = scope.spawn(|| {
-            sys::enter(namespace);
-            f()
-        });
-        match thread.join() {
-            Ok(value) => value,
-            Err(panic) => std::panic::resume_unwind(panic),
-        }
-    })
-}
-
-impl Drop for Lab {
-    fn drop(&mut self) {
-        // nginx's worker ends with its master only when that ends in order.
-        for child in &self.daemons {
-            sys::signal(child.id(), libc::SIGTERM);
-        }
-        for child in &mut self.daemons {
-            let _ = child.wait();
-        }
-        for ns in [&self.server, &self.client] {
-            let _ = Command::new("ip").args(["netns", "del", ns]).status();
-        }
-        let _ = fs::remove_dir_all(&self.dir);
     }
 }
 

@@ -16,6 +16,8 @@ mod format;
 mod gelf;
 mod http;
 mod lab;
+#[path = "../common/netns.rs"]
+mod netns;
 mod probe;
 mod sinks;
 mod sys;

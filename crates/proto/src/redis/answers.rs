@@ -4,6 +4,7 @@ mod text;
 
 use super::command::{Secret, Verb};
 use super::pairs::{Class, Pairs};
+use super::step::{Step, steps};
 use super::wire::{Count, First, Head, Word, first, head};
 use crate::session::{Cx, Progress};
 use record::Quality;
@@ -48,14 +49,6 @@ enum Stage {
     Chunk,
     /// Lost: waiting for a packet that begins with an answer.
     Search,
-}
-
-enum Step {
-    Used(usize),
-    Need(usize),
-    Whole(usize),
-    Bad,
-    Done,
 }
 
 /// The deepest nesting that is followed; the server's own replies have some ten levels.
@@ -104,28 +97,15 @@ impl Answers {
     }
 
     pub(super) fn data(&mut self, cx: &mut Cx<'_>, pairs: &mut Pairs, bytes: &[u8]) -> Progress {
-        let mut at = 0usize;
-        loop {
-            let rest = bytes.get(at..).unwrap_or_default();
-            if rest.is_empty() {
-                return Progress::Consumed(at);
+        steps(bytes, |rest, at| match self.step(cx, pairs, rest, at) {
+            Step::Bad if self.proven || cx.midstream => {
+                self.proven = true;
+                cx.anomaly("no-answer");
+                self.lose(cx, pairs);
+                Step::Used(0)
             }
-            match self.step(cx, pairs, rest, at) {
-                Step::Used(n) => at = at.saturating_add(n),
-                Step::Whole(n) => return Progress::Consumed(at.saturating_add(n)),
-                Step::Need(_) if at > 0 => return Progress::Consumed(at),
-                Step::Need(n) => return Progress::Need(n),
-                Step::Done => return Progress::Done,
-                Step::Bad => {
-                    if !self.proven && !cx.midstream {
-                        return Progress::Lost;
-                    }
-                    self.proven = true;
-                    cx.anomaly("no-answer");
-                    self.lose(cx, pairs);
-                }
-            }
-        }
+            step => step,
+        })
     }
 
     fn lose(&mut self, cx: &mut Cx<'_>, pairs: &mut Pairs) {

@@ -30,6 +30,7 @@ mod pairs;
 mod probe;
 mod requests;
 mod session;
+mod step;
 #[cfg(test)]
 mod tests;
 mod wire;

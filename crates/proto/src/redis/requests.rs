@@ -3,6 +3,7 @@
 use super::command::{Command, Show, Verb};
 use super::names::is_name;
 use super::pairs::{Pairs, open};
+use super::step::{Step, steps};
 use super::wire::{Args, Count, Head, MAX_LINE, Word, command, head, is_text, line};
 use crate::session::{Cx, Progress, Txn, Verdict};
 use record::Quality;
@@ -22,16 +23,6 @@ enum Stage {
     End,
     /// Lost: looking for the next command. True at what may be its beginning.
     Search(bool),
-}
-
-/// What one step came to.
-enum Step {
-    Used(usize),
-    Need(usize),
-    /// A command has ended.
-    Whole(usize),
-    Bad,
-    Done,
 }
 
 /// The client's side of a flow.
@@ -57,37 +48,27 @@ pub(super) struct Requests {
 
 impl Requests {
     pub(super) fn data(&mut self, cx: &mut Cx<'_>, pairs: &mut Pairs, bytes: &[u8]) -> Progress {
-        let mut at = 0usize;
-        loop {
-            let rest = bytes.get(at..).unwrap_or_default();
-            if rest.is_empty() {
-                return Progress::Consumed(at);
-            }
-            match self.step(cx, pairs, rest, at) {
-                Step::Used(n) => at = at.saturating_add(n),
-                Step::Whole(n) => return Progress::Consumed(at.saturating_add(n)),
-                Step::Need(_) if at > 0 => return Progress::Consumed(at),
-                Step::Need(n) => return Progress::Need(n),
-                Step::Done => return Progress::Done,
-                Step::Bad => {
-                    let was_text = matches!(self.stage, Stage::Start | Stage::Line(_));
-                    if let Some(txn) = self.txn.take() {
-                        cx.forget(txn);
-                    }
-                    if !self.proven && !cx.midstream {
-                        return Progress::Lost;
-                    }
-                    cx.anomaly("no-command");
-                    pairs.lost_commands(cx);
-                    // A bad line is skipped to its end.
-                    self.stage = Stage::Search(!was_text);
-                    self.proven = true;
-                    if was_text {
-                        at = at.saturating_add(1);
-                    }
-                }
-            }
+        steps(bytes, |rest, at| match self.step(cx, pairs, rest, at) {
+            Step::Bad => self.bad(cx, pairs),
+            step => step,
+        })
+    }
+
+    /// No command; `Bad` when there never was one.
+    fn bad(&mut self, cx: &mut Cx<'_>, pairs: &mut Pairs) -> Step {
+        let was_text = matches!(self.stage, Stage::Start | Stage::Line(_));
+        if let Some(txn) = self.txn.take() {
+            cx.forget(txn);
         }
+        if !self.proven && !cx.midstream {
+            return Step::Bad;
+        }
+        cx.anomaly("no-command");
+        pairs.lost_commands(cx);
+        // A bad line is skipped to its end.
+        self.stage = Stage::Search(!was_text);
+        self.proven = true;
+        Step::Used(usize::from(was_text))
     }
 
     fn step(&mut self, cx: &mut Cx<'_>, pairs: &mut Pairs, rest: &[u8], at: usize) -> Step {

@@ -155,7 +155,9 @@ pub(super) static CONSTANTS: Table = "\
 pub(super) fn nearest(word: &str) -> Option<&'static str> {
     let all = [KEYWORDS, SERVICES, IP_PROTOS, CONSTANTS].into_iter().flat_map(entries).map(|entry| entry.0);
     let limit = if word.len() < 4 { 1 } else { 2 };
-    all.map(|known| (distance(word.as_bytes(), known.as_bytes()), known))
+    // The difference of their lengths is the least that two words are apart.
+    all.filter(|known| known.len().abs_diff(word.len()) <= limit)
+        .map(|known| (distance(word.as_bytes(), known.as_bytes()), known))
         .min_by_key(|&(far, _)| far)
         .filter(|&(far, _)| far > 0 && far <= limit)
         .map(|(_, known)| known)

@@ -10,6 +10,9 @@ use crate::filter::vm::{MAX_INSNS, op};
 const MAX_FACTS: usize = 16;
 /// Passes of jump threading; each is linear, and two or three find all there is.
 const MAX_PASSES: usize = 6;
+/// Steps past decided tests, over all passes: without a limit, a thousand exits that lead past the same
+/// thousand tests cost their product. Filters that people write need some thousand; what is over stays as it is.
+const MAX_STEPS: usize = 1 << 19;
 
 /// Where a block leads: `REJECT`, `ACCEPT`, or the number of a block plus 2.
 pub(super) type Exit = u32;
@@ -59,6 +62,7 @@ impl Blocks {
 
     /// Leads every exit past the tests whose outcome is known there.
     pub(super) fn thread(&mut self, root: Exit) {
+        let mut steps = MAX_STEPS;
         for _ in 0..MAX_PASSES {
             let mut changed = false;
             let mut entry: Vec<Option<Facts>> = vec![None; self.list.len() + 2];
@@ -71,7 +75,7 @@ impl Blocks {
                 let mut exits = [block.yes, block.no];
                 for (exit, outcome) in exits.iter_mut().zip([true, false]) {
                     let edge = learn(&facts, block.test, outcome);
-                    *exit = self.resolve(*exit, &edge, 0);
+                    *exit = self.resolve(*exit, &edge, 0, &mut steps);
                     if let Some(entry) = entry.get_mut(*exit as usize) {
                         *entry = Some(match entry.take() {
                             None => edge,
@@ -116,11 +120,13 @@ impl Blocks {
 
     /// Follows an exit as long as the tests on the way are decided, or decide nothing: both
     /// outcomes lead to the same block.
-    fn resolve(&self, exit: Exit, facts: &Facts, depth: u8) -> Exit {
+    fn resolve(&self, exit: Exit, facts: &Facts, depth: u8, steps: &mut usize) -> Exit {
         /// Tests on one value that are tried with both outcomes.
         const MAX_TRIES: u8 = 3;
         let mut exit = exit;
         while let Some(block) = self.block(exit) {
+            let Some(left) = steps.checked_sub(1) else { break };
+            *steps = left;
             if block.yes == block.no {
                 exit = block.yes;
                 continue;
@@ -132,8 +138,8 @@ impl Blocks {
                     if depth >= MAX_TRIES || !facts.iter().any(listed) {
                         return exit;
                     }
-                    let yes = self.resolve(block.yes, &learn(facts, block.test, true), depth + 1);
-                    let no = self.resolve(block.no, &learn(facts, block.test, false), depth + 1);
+                    let yes = self.resolve(block.yes, &learn(facts, block.test, true), depth + 1, steps);
+                    let no = self.resolve(block.no, &learn(facts, block.test, false), depth + 1, steps);
                     if yes != no {
                         return exit;
                     }

@@ -56,12 +56,13 @@ impl std::hash::Hasher for Hasher {
     }
 
     fn write(&mut self, bytes: &[u8]) {
-        for chunk in bytes.chunks(8) {
-            let mut word = [0; 8];
-            for (to, from) in word.iter_mut().zip(chunk) {
-                *to = *from;
-            }
-            self.state = self.seed.pair(self.state, u64::from_le_bytes(word) ^ chunk.len() as u64);
+        let (words, rest) = bytes.as_chunks::<8>();
+        for word in words {
+            self.state = self.seed.pair(self.state, u64::from_le_bytes(*word) ^ 8);
+        }
+        if !rest.is_empty() {
+            let word = rest.iter().rev().fold(0, |word, b| word << 8 | u64::from(*b));
+            self.state = self.seed.pair(self.state, word ^ rest.len() as u64);
         }
     }
 

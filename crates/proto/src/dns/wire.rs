@@ -235,7 +235,7 @@ impl Question {
     /// A hash by which an answer finds its query; letter case does not count (RFC 4343).
     pub(super) fn hash(&self) -> u64 {
         let mut lower = self.name;
-        lower.octets.make_ascii_lowercase();
+        lower.octets.iter_mut().take(usize::from(lower.len)).for_each(u8::make_ascii_lowercase);
         let mut h = Seed::default().build_hasher();
         h.write(lower.wire());
         h.write_u32(u32::from(self.qtype) << 16 | u32::from(self.class));

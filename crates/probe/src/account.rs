@@ -170,7 +170,7 @@ mod tests {
     fn num(r: &Record, field: &'static record::Field) -> u64 {
         match r.get(field) {
             Some(Value::Num(n)) => n,
-            other => panic!("{}: {other:?}", field.key),
+            other => panic!("{}: {other:?}", field.key()),
         }
     }
 

@@ -88,8 +88,8 @@ impl Row {
         let ms = |t: Timestamp| t.0 / MILLI;
         let mut fields: Vec<(&'static str, String)> = Vec::new();
         for e in f.record.entries() {
-            assert!(fields.iter().all(|(k, _)| *k != e.field.key), "{} was put in twice", e.field.key);
-            fields.push((e.field.key, text_of(&f.record, e.value)));
+            assert!(fields.iter().all(|(k, _)| *k != e.field.key()), "{} was put in twice", e.field.key());
+            fields.push((e.field.key(), text_of(&f.record, e.value)));
         }
         Row {
             kind: f.record.kind(),

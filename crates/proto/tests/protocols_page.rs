@@ -54,7 +54,7 @@ fn protocols_markdown() -> String {
         let [_, name] = *p.names;
         let _ = writeln!(out, "\n## {name}\n\n{}", page(room).trim_end());
         if let Some(kind) = kind(p).filter(|_| !p.bound) {
-            let fields: Vec<String> = kind.fields().iter().map(|f| format!("`{}`", f.key)).collect();
+            let fields: Vec<String> = kind.fields().iter().map(|f| format!("`{}`", f.key())).collect();
             let _ = writeln!(out, "\nFields (those that were measured): {}.", list(&fields));
         }
     }

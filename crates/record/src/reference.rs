@@ -115,9 +115,9 @@ mod tests {
     fn ecs_keys_agree_across_kinds() {
         let mut types: BTreeMap<&str, (&str, Type)> = BTreeMap::new();
         for field in Kind::ALL.iter().flat_map(|k| k.fields()).chain(f::head::FIELDS) {
-            let had = types.insert(field.ecs, (field.key, field.ty));
+            let had = types.insert(field.ecs(), (field.key(), field.ty));
             if let Some((key, ty)) = had {
-                assert_eq!(type_name(ty), type_name(field.ty), "{} of {key} and {}", field.ecs, field.key);
+                assert_eq!(type_name(ty), type_name(field.ty), "{} of {key} and {}", field.ecs(), field.key());
             }
         }
         let keys: BTreeSet<&str> = types.keys().copied().collect();
@@ -133,9 +133,9 @@ mod tests {
     fn nano_keys_agree_across_kinds() {
         let mut types: BTreeMap<&str, Type> = BTreeMap::new();
         for field in Kind::ALL.iter().flat_map(|k| k.fields()).chain(f::head::FIELDS) {
-            let had = *types.entry(field.key).or_insert(field.ty);
+            let had = *types.entry(field.key()).or_insert(field.ty);
             let text = |t| matches!(t, Type::Text | Type::Word);
-            assert!(had == field.ty || (text(had) && text(field.ty)), "{}", field.key);
+            assert!(had == field.ty || (text(had) && text(field.ty)), "{}", field.key());
         }
     }
 
@@ -145,7 +145,7 @@ mod tests {
             let key = field.key_in(Format::Gelf);
             assert!(key == "host" || key.starts_with('_'), "{key}");
             assert!(key.bytes().all(|b| b.is_ascii_alphanumeric() || b"_.-".contains(&b)), "{key}");
-            assert!(!field.meaning.is_empty() && !field.ecs.is_empty());
+            assert!(!field.meaning.is_empty() && !field.ecs().is_empty());
         }
     }
 }

@@ -92,7 +92,7 @@ fn what_happened_between_two_samples() {
         (&f::host::PROC_CPU, 5000), // 5 s of CPU in 10 s
         (&f::host::PROC_MEM, 2500), // 1 GB of 4
     ] {
-        assert_eq!(body.get(field), Some(Value::Hundredths(want)), "{}", field.key);
+        assert_eq!(body.get(field), Some(Value::Hundredths(want)), "{}", field.key());
     }
     assert_eq!(body.get(&f::host::PROC_PID), Some(Value::Num(10)));
     assert_eq!(body.text_of(&f::host::PROC_STS), b"S");
@@ -100,9 +100,9 @@ fn what_happened_between_two_samples() {
     assert_eq!(body.text_of(&f::host::SYS_INFO), b"Test 1");
     for field in [&f::host::HOST_DISK, &f::host::HOST_DISK_USE, &f::host::HOST_DISK_TOTAL, &f::host::SELF_CPU]
     {
-        assert!(body.get(field).is_some(), "{}", field.key);
+        assert!(body.get(field).is_some(), "{}", field.key());
     }
-    let mut keys: Vec<_> = body.entries().iter().map(|e| e.field.key).collect();
+    let mut keys: Vec<_> = body.entries().iter().map(|e| e.field.key()).collect();
     keys.sort_unstable();
     let len = keys.len();
     keys.dedup();
@@ -160,7 +160,7 @@ fn an_odd_or_empty_proc_leaves_out_what_it_does_not_tell() {
     let records = s.sample(at(1), &list);
     assert_eq!(records.len(), 1);
     for field in [&f::host::HOST_CPU, &f::host::HOST_MEM, &f::host::HOST_LOAD, &f::host::PROC_PID] {
-        assert_eq!(records[0].1.get(field), None, "{}", field.key);
+        assert_eq!(records[0].1.get(field), None, "{}", field.key());
     }
     assert!(s.sample(at(1), &list).is_empty(), "no time has passed");
     fs::remove_dir_all(&fix.0).unwrap();

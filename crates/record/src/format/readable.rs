@@ -182,11 +182,11 @@ fn mood(head: &Record, body: &Record) -> Mood {
     let failed = body.entries().iter().any(|e| {
         let is = |f: &'static Field| std::ptr::eq(e.field, f);
         match e.value {
-            Value::Num(0) => e.field.key == "RESP",
+            Value::Num(0) => e.field.key() == "RESP",
             Value::Num(n) => is(&f::http::RETCODE) && n >= 400,
             Value::Text(..) | Value::Word(_) => {
                 let text = body.bytes(e.value);
-                (e.field.key == "ERR" && !text.is_empty())
+                (e.field.key() == "ERR" && !text.is_empty())
                     || (is(&f::flow::END_REASON) && is_bad_end(text))
                     || (is(&f::dns::RCODE) && text != b"NOERROR")
             }

@@ -1,7 +1,7 @@
 # Two commands do everything on a fresh Debian or Ubuntu with Rust: `make demo` and `make test`.
 CARGO ?= cargo
 
-.PHONY: help build demo test databases lint fuzz bench bench-live bench-peers volume instructions docs clean
+.PHONY: help build demo test databases governor lint fuzz bench bench-live bench-peers volume instructions docs clean
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -17,6 +17,9 @@ test: ## all tests; installs what they need (as root or with sudo)
 
 databases: ## tests with real databases, brokers and their drivers (as root; installs them)
 	$(CARGO) test --locked -p mfnano --test databases
+
+governor: build ## the CPU limit under every kind of flood, some minutes; wants the machine for itself (as root)
+	MFNANO=$${CARGO_TARGET_DIR:-$(CURDIR)/target}/release/mfnano $(CARGO) test --locked -p mfnano --test governor -- --nocapture
 
 lint: ## formatting and lints, as the tests demand them
 	$(CARGO) fmt --all --check

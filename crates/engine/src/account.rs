@@ -50,7 +50,7 @@ impl Reasons {
 }
 
 /// What an engine has done since its start. `seen` is the sum of the others:
-/// `seen = parsed + filtered + malformed` (what the kernel lost or sampled never came here).
+/// `seen = parsed + filtered + sampled + malformed` (what the kernel lost or sampled never came here).
 #[derive(Clone, Debug, Default)]
 pub struct Account {
     /// Frames given to the engine.
@@ -61,6 +61,8 @@ pub struct Account {
     pub not_ip: u64,
     /// Frames left out, by reason.
     pub filtered: Reasons,
+    /// Frames of flows that are left out ([`crate::Thrift`]).
+    pub sampled: u64,
     /// Frames whose headers made no sense, by reason.
     pub malformed: Reasons,
     /// Sessions reported, by protocol in the order of the registry.
@@ -69,6 +71,12 @@ pub struct Account {
     pub unpaired: u64,
     /// Sessions left out by sampling.
     pub sampled_out: u64,
+    /// Conversations whose contents were left unread ([`crate::Thrift`]), in whole or from some point on.
+    pub unread: u64,
+    /// Bytes of theirs that were not read.
+    pub unread_bytes: u64,
+    /// Sessions told while fields were cut shorter than configured.
+    pub shortened: u64,
     /// What parsers did not understand.
     pub anomalies: Reasons,
     /// Streams that were given up, and why.
@@ -95,6 +103,10 @@ impl Account {
             (&mut self.not_ip, other.not_ip),
             (&mut self.unpaired, other.unpaired),
             (&mut self.sampled_out, other.sampled_out),
+            (&mut self.sampled, other.sampled),
+            (&mut self.unread, other.unread),
+            (&mut self.unread_bytes, other.unread_bytes),
+            (&mut self.shortened, other.shortened),
             (&mut self.records, other.records),
         ] {
             *a = a.saturating_add(b);

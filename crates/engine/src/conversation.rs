@@ -21,6 +21,8 @@ pub(crate) enum Talk {
     /// Nothing more is looked at; it was this protocol, if any was found. What was made of the ends for the
     /// records so far stays for the last one.
     Closed(Option<ProtoId>, Option<Box<Community>>),
+    /// What comes is not read for want of time ([`crate::Thrift`]); it was this protocol before.
+    Unread(Option<ProtoId>),
 }
 
 /// A Community ID in letters.
@@ -33,7 +35,7 @@ impl Talk {
             Talk::Silent | Talk::Unknown(_) => None,
             Talk::Open(c) => c.app(),
             Talk::Resting(id) => Some(*id),
-            Talk::Closed(id, _) => *id,
+            Talk::Closed(id, _) | Talk::Unread(id) => *id,
         }
     }
 
@@ -122,6 +124,8 @@ pub(crate) struct Conversation {
     known: Option<ProtoId>,
     /// The beginning of the stream was not seen.
     midstream: bool,
+    /// It was joined in the middle of a flow that was not read before: to parsers that is its beginning.
+    pub(crate) joined: bool,
     /// A finished transaction that waits for the ACK of its answer, to tell the network delay.
     pub(crate) held: Option<Box<Told>>,
     /// Bytes of heap that were told to the budget.
@@ -193,6 +197,7 @@ impl Conversation {
             except: None,
             known: None,
             midstream,
+            joined: false,
             held: None,
             accounted: 0,
             community: None,

@@ -5,6 +5,7 @@ use crate::account::Account;
 use crate::config::Config;
 use crate::conversation::{self, Community, Conversation, Facts, Opening, Talk, Wish};
 use crate::engine::Output;
+use crate::thrift::{Lately, Thrift};
 use crate::{head, report};
 use base::{Direction, FastMap, Mark, Timestamp, ip_proto};
 use flow::{End, Events, Flow};
@@ -41,6 +42,10 @@ pub(crate) struct Core {
     pub(crate) cards: FastMap<u32, Card>,
     /// What servers were found to speak: tried first there.
     servers: FastMap<(IpAddr, u16), ProtoId>,
+    pub(crate) thrift: Thrift,
+    /// `limits` as configured, without thrift.
+    full: Limits,
+    lately: Lately,
     /// Used again for each record.
     head: Record,
     body: Record,
@@ -55,6 +60,9 @@ impl Core {
         let seed = config.flow.seed;
         let ignored = set_of(&config.ignore);
         Core {
+            thrift: Thrift::default(),
+            full: config.limits,
+            lately: Lately::default(),
             config,
             account: Account::default(),
             pool: Pool::default(),
@@ -74,7 +82,18 @@ impl Core {
     pub(crate) fn reconfigure(&mut self, config: Config) {
         let Config { flow, defrag_bytes, session_bytes, .. } = self.config;
         self.ignored = set_of(&config.ignore);
-        self.config = Config { flow, defrag_bytes, session_bytes, ..config };
+        self.full = config.limits;
+        let limits = self.thrift.limits(&self.full);
+        self.config = Config { flow, defrag_bytes, session_bytes, limits, ..config };
+    }
+
+    /// Leaves out more, or less, from now on.
+    pub(crate) fn set_thrift(&mut self, thrift: Thrift, now: Timestamp) {
+        if let Some(old) = self.thrift.thin.filter(|old| Some(*old) != thrift.thin) {
+            self.lately.note(now, old);
+        }
+        self.thrift = thrift;
+        self.config.limits = thrift.limits(&self.full);
     }
 
     pub(crate) fn limits(&self) -> &Limits {
@@ -157,6 +176,12 @@ impl Core {
         if flow.is_cut() {
             t.quality = t.quality.with(Quality::TRUNCATED);
         }
+        if self.thrift.samples() {
+            t.quality = t.quality.with(Quality::SAMPLED);
+        }
+        if self.thrift.shortens() {
+            self.account.shortened = self.account.shortened.saturating_add(1);
+        }
         if !self.is_ignored(id) {
             let community = talk.community.get_or_insert_with(|| Box::new(head::community(flow)));
             let card = self.cards.get(&flow.ifindex());
@@ -204,10 +229,15 @@ impl Tap<'_> {
         work: impl FnOnce(&mut Core, &mut Conversation, &Facts) -> Wish,
     ) {
         let Some(mut talk) = flow.user.take_open() else { return };
-        let mut wish = work(self.core, &mut talk, &facts(flow));
+        let known = |flow: &Flow<Talk>, joined: bool| {
+            let facts = facts(flow);
+            Facts { midstream: facts.midstream || joined, ..facts }
+        };
+        let joined = talk.joined;
+        let mut wish = work(self.core, &mut talk, &known(flow, joined));
         if wish == Wish::Turn {
             flow.turn();
-            wish = talk.replay(self.core, &facts(flow));
+            wish = talk.replay(self.core, &known(flow, joined));
             // A second turn would be a contradiction: let it rest.
             if wish == Wish::Turn {
                 wish = Wish::Close;
@@ -274,6 +304,31 @@ impl Tap<'_> {
         }
     }
 
+    /// There is no time for the contents of this flow: its conversation is parted with. What it had finished is told;
+    /// what it had not is not told at all, since nobody knows how it would have gone on.
+    #[cold]
+    fn leave(&mut self, flow: &mut Flow<Talk>, mark: &Mark, bytes: usize) {
+        if matches!(flow.user, Talk::Closed(..)) {
+            return;
+        }
+        let account = &mut self.core.account;
+        account.unread_bytes = account.unread_bytes.saturating_add(bytes as u64);
+        if matches!(flow.user, Talk::Unread(_)) {
+            return;
+        }
+        account.unread = account.unread.saturating_add(1);
+        flow.watch_acks = false;
+        let app = flow.user.app();
+        let talk = flow.user.take_open();
+        flow.user = Talk::Unread(app);
+        if let Some(mut talk) = talk {
+            self.core.held = self.core.held.saturating_sub(talk.accounted);
+            if let Some(f) = talk.held.take() {
+                self.tell(flow, &mut talk, *f, mark);
+            }
+        }
+    }
+
     fn tell(&mut self, flow: &Flow<Talk>, talk: &mut Conversation, t: Told, mark: &Mark) {
         self.core.tell(self.out, flow, talk, t, mark);
     }
@@ -289,10 +344,28 @@ impl Tap<'_> {
     }
 }
 
+/// The contents of a flow are read again: a stream is joined in the middle.
+fn again(proto: u8) -> Talk {
+    match proto {
+        ip_proto::TCP => {
+            let mut talk = Conversation::new(Transport::Tcp, true);
+            talk.joined = true;
+            Talk::Open(Box::new(talk))
+        }
+        _ => Talk::Silent,
+    }
+}
+
 impl Events<Flow<Talk>> for Tap<'_> {
     fn data(&mut self, flow: &mut Flow<Talk>, dir: Direction, mark: &Mark, bytes: &[u8]) {
+        if self.core.thrift.leaves_unread(flow.hash()) {
+            return self.leave(flow, mark, bytes.len());
+        }
+        if let Talk::Unread(_) = flow.user {
+            flow.user = again(flow.proto());
+        }
         let tried = match flow.user {
-            Talk::Silent | Talk::Resting(_) => Some(0),
+            Talk::Silent | Talk::Resting(_) | Talk::Unread(_) => Some(0),
             Talk::Unknown(tried) => Some(tried),
             Talk::Open(_) | Talk::Closed(..) => None,
         };
@@ -314,6 +387,9 @@ impl Events<Flow<Talk>> for Tap<'_> {
     }
 
     fn gap(&mut self, flow: &mut Flow<Talk>, dir: Direction, mark: &Mark, len: u64) {
+        if self.core.thrift.leaves_unread(flow.hash()) {
+            return self.leave(flow, mark, 0);
+        }
         if let Talk::Silent = flow.user {
             flow.user = Talk::Open(Box::new(Conversation::new(Transport::Tcp, true)));
         }
@@ -321,6 +397,9 @@ impl Events<Flow<Talk>> for Tap<'_> {
     }
 
     fn end(&mut self, flow: &mut Flow<Talk>, dir: Direction, mark: &Mark) {
+        if self.core.thrift.leaves_unread(flow.hash()) {
+            return self.leave(flow, mark, 0);
+        }
         self.with(flow, mark, |core, talk, facts| talk.end(core, facts, dir, mark));
     }
 
@@ -332,7 +411,9 @@ impl Events<Flow<Talk>> for Tap<'_> {
 
     fn report(&mut self, flow: &mut Flow<Talk>, now: Timestamp, end: Option<End>) {
         let mark = flow.mark();
-        if end.is_some() {
+        if end.is_some() && self.core.thrift.leaves_unread(flow.hash()) {
+            self.leave(flow, &mark, 0);
+        } else if end.is_some() {
             self.with(flow, &mark, |core, talk, facts| {
                 talk.end_all(core, facts, &mark);
                 Wish::Close
@@ -354,7 +435,8 @@ impl Events<Flow<Talk>> for Tap<'_> {
             _ => None,
         };
         let community = known.copied().unwrap_or_else(|| head::community(flow));
-        head::flow(&mut core.head, flow, core.cards.get(&flow.ifindex()), &community, now);
+        let sampled = core.lately.left_out(flow.key(), flow.interval().begin, core.thrift.thin);
+        head::flow(&mut core.head, flow, core.cards.get(&flow.ifindex()), &community, now, sampled);
         core.body.reset(record::Kind::Flow);
         report::body(&mut core.body, flow, end, app, core.config.flow_detail);
         core.account.records = core.account.records.saturating_add(1);

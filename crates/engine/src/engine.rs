@@ -4,6 +4,7 @@ use crate::account::Account;
 use crate::config::{Config, Content};
 use crate::conversation::Talk;
 use crate::core::{Card, Core, Tap};
+use crate::thrift::Thrift;
 use base::{Frame, Timestamp};
 use decode::{Decap, Layer4, Malformed, Packet};
 use flow::{Arrival, Defrag, Fate, Table, Whose};
@@ -55,6 +56,12 @@ impl Engine {
         self.table.set_follow_default(config.content != Content::Off);
         self.decap = Decap { enabled: config.decap };
         self.core.reconfigure(config);
+    }
+
+    /// Leaves out more, or less, from now on: see [`Thrift`]. Open conversations are parted with or taken up again
+    /// with their next packet.
+    pub fn set_thrift(&mut self, thrift: Thrift) {
+        self.core.set_thrift(thrift, self.now);
     }
 
     /// Tells the name and address of an interface: the fields CARD and CARD_IP.
@@ -164,6 +171,10 @@ impl Engine {
         }
         if let Some(why) = self.left_out(packet) {
             return self.core.account.filtered.count(why);
+        }
+        if self.core.thrift.leaves_out(packet) {
+            self.core.account.sampled = self.core.account.sampled.saturating_add(1);
+            return;
         }
         let mut tap = Tap { core: &mut self.core, out };
         match self.table.packet_of(whose, packet, at, &mut tap) {

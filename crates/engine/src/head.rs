@@ -78,6 +78,7 @@ pub(crate) fn flow(
     card: Option<&Card>,
     community: &[u8],
     now: Timestamp,
+    sampled: bool,
 ) {
     head.reset(Kind::Flow);
     head.word(&f::head::RECORD, Kind::Flow.name());
@@ -98,6 +99,9 @@ pub(crate) fn flow(
     }
     if flow.is_cut() {
         q = q.with(Quality::TRUNCATED);
+    }
+    if sampled {
+        q = q.with(Quality::SAMPLED);
     }
     quality(head, q);
 }

@@ -17,9 +17,11 @@ mod engine;
 mod head;
 mod netfilter;
 mod report;
+mod thrift;
 
 pub use account::{Account, Reasons};
 pub use config::{Config, Content, Layer4Choice, Pin};
 pub use engine::{Engine, Output};
 pub use flow::{Counters as FlowCounters, DefragCounters};
 pub use netfilter::{NetFilter, fuzz_netfilter};
+pub use thrift::Thrift;

@@ -57,6 +57,8 @@ pub struct Counts {
     pub sent: u64,
     /// Dropped, in the order of [`Reason::ALL`].
     pub dropped: [u64; 6],
+    /// Of those sent: not compressed for want of time ([`crate::Outlet::set_compression`]).
+    pub uncompressed: u64,
 }
 
 impl Counts {
@@ -79,9 +81,14 @@ pub(crate) struct Account {
     made: AtomicU64,
     sent: AtomicU64,
     dropped: [AtomicU64; 6],
+    uncompressed: AtomicU64,
 }
 
 impl Account {
+    pub(crate) fn uncompressed(&self) {
+        self.uncompressed.fetch_add(1, Relaxed);
+    }
+
     pub(crate) fn sent(&self, n: usize) {
         self.sent.fetch_add(n as u64, Relaxed);
     }
@@ -93,8 +100,12 @@ impl Account {
     }
 
     pub(crate) fn read(&self) -> Counts {
-        let mut counts =
-            Counts { made: self.made.load(Relaxed), sent: self.sent.load(Relaxed), dropped: [0; 6] };
+        let mut counts = Counts {
+            made: self.made.load(Relaxed),
+            sent: self.sent.load(Relaxed),
+            dropped: [0; 6],
+            uncompressed: self.uncompressed.load(Relaxed),
+        };
         for (n, counter) in counts.dropped.iter_mut().zip(&self.dropped) {
             *n = counter.load(Relaxed);
         }

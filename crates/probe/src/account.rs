@@ -1,6 +1,8 @@
 //! RECORD=probe: the account of the probe itself. Everything that was seen is somewhere in it:
 //! seen = parsed + filtered + sampled + lost + malformed.
 
+use crate::governor::Times;
+use crate::governor::ladder::Step;
 use base::Timestamp;
 use engine::{Account, Engine};
 use export::{Reason, SinkReport};
@@ -24,6 +26,8 @@ pub struct WorkerAccount {
     pub lost: u64,
     /// Frames that were dropped before the engine, by reason.
     pub filtered: Vec<(&'static str, u64)>,
+    /// Frames that were left out before the engine, by place.
+    pub sampled: Vec<(&'static str, u64)>,
     /// Frames before the engine whose link layer or block made no sense.
     pub malformed: Vec<(&'static str, u64)>,
 }
@@ -42,6 +46,13 @@ impl WorkerAccount {
         }
     }
 
+    /// Everything that there was.
+    #[must_use]
+    pub fn seen(&self) -> u64 {
+        let before = self.filtered.iter().chain(&self.sampled).chain(&self.malformed);
+        self.engine.seen + self.lost + before.map(|(_, n)| n).sum::<u64>()
+    }
+
     /// Adds another worker's.
     pub fn add(&mut self, other: &WorkerAccount) {
         self.engine.add(&other.engine);
@@ -50,8 +61,11 @@ impl WorkerAccount {
         self.flows_live += other.flows_live;
         self.held += other.held;
         self.lost += other.lost;
-        for (mine, theirs) in [(&mut self.filtered, &other.filtered), (&mut self.malformed, &other.malformed)]
-        {
+        for (mine, theirs) in [
+            (&mut self.filtered, &other.filtered),
+            (&mut self.sampled, &other.sampled),
+            (&mut self.malformed, &other.malformed),
+        ] {
             for (reason, n) in theirs {
                 match mine.iter_mut().find(|(r, _)| r == reason) {
                     Some((_, m)) => *m += n,
@@ -75,6 +89,19 @@ pub struct Running {
     pub cpu: Option<u64>,
     /// Resident memory in bytes.
     pub rss: Option<u64>,
+    /// What the governor did, when there is one.
+    pub governed: Option<Governed>,
+}
+
+/// What the governor did over the last interval.
+#[derive(Clone, Debug)]
+pub struct Governed {
+    /// `cpu-limit`.
+    pub limit: u32,
+    /// The step it is in.
+    pub step: Step,
+    /// Time in each step, ns.
+    pub times: Times,
 }
 
 /// The record: head and body.
@@ -89,15 +116,16 @@ pub fn record(now: Timestamp, w: &WorkerAccount, running: Option<&Running>) -> (
     let filtered: Vec<(&str, u64)> = a.filtered.each().chain(w.filtered.iter().copied()).collect();
     let malformed: Vec<(&str, u64)> = a.malformed.each().chain(w.malformed.iter().copied()).collect();
     let sum = |list: &[(&str, u64)]| list.iter().map(|(_, n)| n).sum::<u64>();
-    let before: u64 = w.filtered.iter().chain(&w.malformed).map(|(_, n)| n).sum();
-    b.num(&k::PKTS_SEEN, a.seen + w.lost + before);
+    let sampled: Vec<(&str, u64)> = w.sampled.iter().copied().chain([("engine", a.sampled)]).collect();
+    b.num(&k::PKTS_SEEN, w.seen());
     b.num(&k::PKTS_PARSED, a.parsed);
     b.num(&k::PKTS_FILTERED, sum(&filtered));
-    b.num(&k::PKTS_SAMPLED, 0);
+    b.num(&k::PKTS_SAMPLED, sum(&sampled));
     b.num(&k::PKTS_LOST, w.lost);
     b.num(&k::PKTS_MALFORMED, sum(&malformed));
     list(&mut b, &k::FILTERED_BY, filtered);
     list(&mut b, &k::MALFORMED_BY, malformed);
+    list(&mut b, &k::SAMPLED_BY, sampled);
     b.num(&k::NOT_IP, a.not_ip);
     b.num(&k::FLOWS_LIVE, w.flows_live);
     b.num(&k::FLOWS_MADE, w.flows.flows_made);
@@ -129,6 +157,20 @@ pub fn record(now: Timestamp, w: &WorkerAccount, running: Option<&Running>) -> (
         }
         if let Some(rss) = r.rss {
             b.num(&k::RSS, rss);
+        }
+        let uncompressed = r.sinks.iter().map(|s| s.counts.uncompressed).sum();
+        let shed = [
+            ("uncompressed", uncompressed),
+            ("shortened", a.shortened),
+            ("unread", a.unread),
+            ("unread-bytes", a.unread_bytes),
+        ];
+        list(&mut b, &k::SHED, shed);
+        if let Some(g) = &r.governed {
+            b.word(&k::GOVERNOR, g.step.name());
+            let times = Step::ALL.iter().zip(g.times).map(|(s, ns)| (s.name(), ns / 1_000_000));
+            list(&mut b, &k::GOVERNOR_TIME, times);
+            b.num(&k::CPU_LIMIT, u64::from(g.limit));
         }
     }
     (head, b)
@@ -177,11 +219,13 @@ mod tests {
     #[test]
     fn seen_is_the_sum_of_what_became_of_the_packets() {
         let mut w = WorkerAccount { lost: 5, ..WorkerAccount::default() };
-        w.engine.seen = 100;
+        w.engine.seen = 102;
         w.engine.parsed = 90;
+        w.engine.sampled = 2;
         (0..7).for_each(|_| w.engine.filtered.count("drop"));
         (0..3).for_each(|_| w.engine.malformed.count("ipv4-header"));
         w.filtered.push(("interface", 11));
+        w.sampled.push(("kernel", 13));
         let mut both = w.clone();
         both.add(&w);
         let (_, b) = record(Timestamp(0), &both, None);
@@ -189,9 +233,12 @@ mod tests {
             &f::probe::PKTS_PARSED,
             &f::probe::PKTS_FILTERED,
             &f::probe::PKTS_LOST,
+            &f::probe::PKTS_SAMPLED,
             &f::probe::PKTS_MALFORMED,
         ];
         assert_eq!(num(&b, &f::probe::PKTS_SEEN), parts.iter().map(|k| num(&b, k)).sum::<u64>());
+        assert_eq!(num(&b, &f::probe::PKTS_SAMPLED), 30);
         assert_eq!(b.text_of(&f::probe::FILTERED_BY), b"drop=14,interface=22");
+        assert_eq!(b.text_of(&f::probe::SAMPLED_BY), b"kernel=26,engine=4");
     }
 }

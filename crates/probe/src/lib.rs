@@ -11,6 +11,7 @@ pub mod cli;
 pub mod clock;
 pub mod commands;
 pub mod config;
+pub mod governor;
 pub mod help;
 pub mod host;
 pub mod identity;

@@ -2,6 +2,7 @@
 //! the memory budget is shared.
 
 use crate::config::Settings;
+use crate::governor::ladder::{Asked, Ladder};
 use engine::Pin;
 use export::{Encoder, FileConfig, SinkConfig, TcpConfig, Transport, UdpConfig};
 use record::{Identity, Writer, Zone};
@@ -59,6 +60,16 @@ pub fn engine_config(s: &Settings, bytes: usize, seed: base::Seed) -> engine::Co
     c.redactor = s.redactor.clone();
     c.flow_detail = s.flow_detail;
     c
+}
+
+/// What the governor may leave out.
+#[must_use]
+pub fn ladder(s: &Settings) -> Ladder {
+    Ladder::new(Asked {
+        compress: s.compress && s.destinations.iter().any(|d| d.transport == Transport::Udp),
+        bodies: s.content == engine::Content::Bodies,
+        contents: s.content != engine::Content::Off,
+    })
 }
 
 /// A JSON writer in the configured format.

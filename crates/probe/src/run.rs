@@ -1,9 +1,10 @@
 //! Live capture: the command `run`. Opens the rings, starts the workers and sinks, then keeps the
 //! household: signals, host metrics, the account.
 
-use crate::account::{self, Running, WorkerAccount};
+use crate::account::{self, Governed, Running, WorkerAccount};
 use crate::commands::{Failure, read_config, say};
 use crate::config::{self, File, Flag, LogLevel, Settings};
+use crate::governor::{self, Governor, ladder::Step};
 use crate::host::{self, Sampler};
 use crate::plan::{self, Shares};
 use crate::worker::{Desk, Out, RETIRE_MS, Shared, Worker};
@@ -21,8 +22,10 @@ use std::sync::atomic::Ordering;
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// How often the household looks at signals.
+/// How often the household looks at signals, when there is no governor that looks more often.
 const TICK: Duration = Duration::from_millis(200);
+/// What the governor does is said at most this often.
+const SAY_EVERY: Duration = Duration::from_secs(60);
 /// How long the sinks may take to send what they have when the program ends.
 const PATIENCE: Duration = Duration::from_secs(3);
 
@@ -89,7 +92,11 @@ pub fn run(settings: Settings, file: Option<&Path>, flags: &[Flag]) -> Result<()
             sampler: Sampler::new(),
             usage: (Instant::now(), host::self_usage().0),
             lost: 0,
+            governor: None,
+            salt: (seed.0 >> 32) as u32,
+            said: (None, Said::Nothing),
         };
+        household.govern(&settings);
         household
             .keep(|| workers.iter().any(|w| w.is_finished()), || again(&settings, file, flags, shares, seed));
         shared.stop.store(true, Ordering::Relaxed);
@@ -130,7 +137,11 @@ fn rings(s: &Settings, shares: &Shares) -> Result<Vec<Ring>, Failure> {
         fanout: (s.workers > 1).then(|| Fanout { group: std::process::id() as u16, defrag: true }),
         ..RingConfig::default()
     };
-    (0..s.workers).map(|_| Ring::open(&config).map_err(|e| Failure::Runtime(e.to_string()))).collect()
+    // One of them counts for all what the governor leaves out.
+    (0..s.workers)
+        .map(|n| Ring::open(&RingConfig { count_thinned: n == 0, ..config.clone() }))
+        .map(|ring| ring.map_err(|e| Failure::Runtime(e.to_string())))
+        .collect()
 }
 
 /// A random key for the hash tables, so that nobody can aim at one bucket.
@@ -161,7 +172,7 @@ fn again(
     flags: &[Flag],
     shares: Shares,
     seed: Seed,
-) -> Option<engine::Config> {
+) -> Option<(engine::Config, Settings)> {
     let Some(path) = file else {
         say("reload: there is no configuration file to read again");
         return None;
@@ -179,7 +190,7 @@ fn again(
             say("reload: the new configuration is in force");
             let mut config = plan::engine_config(&new, shares.engine, seed);
             config.own = own(&new);
-            Some(config)
+            Some((config, new))
         }
         Err(text) => {
             text.lines().for_each(say);
@@ -201,23 +212,42 @@ struct Household<'a> {
     usage: (Instant, u64),
     /// Frames lost by the kernel that were told already.
     lost: u64,
+    /// The governor and its limit, when there is one.
+    governor: Option<(Governor, u32)>,
+    /// For the governor's choice of flows.
+    salt: u32,
+    /// When something was said of it last, and what.
+    said: (Option<Instant>, Said),
+}
+
+/// What is said of the governor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Said {
+    /// All is well.
+    Nothing,
+    /// The brake is at work.
+    Braking,
+    /// Even that does not do.
+    Failing,
 }
 
 impl Household<'_> {
     /// Until a signal, the end of a worker, or of every sink.
-    fn keep(&mut self, ended: impl Fn() -> bool, again: impl Fn() -> Option<engine::Config>) {
+    fn keep(&mut self, ended: impl Fn() -> bool, again: impl Fn() -> Option<(engine::Config, Settings)>) {
         let interval = Duration::from_secs(self.settings.interval);
         let mut due = Instant::now() + interval;
         if let Some(list) = &self.settings.proc_list {
             self.sampler.sample(clock::now(), list);
         }
         while !sys::stop_asked() && !ended() {
-            thread::sleep(TICK);
+            thread::sleep(if self.governor.is_some() { governor::EVERY } else { TICK });
+            self.look();
             self.events();
             if sys::reload_asked()
-                && let Some(config) = again()
+                && let Some((config, new)) = again()
             {
                 self.desks.iter().for_each(|d| d.reconfigure(config.clone()));
+                self.govern(&new);
             }
             if Instant::now() >= due {
                 due += interval;
@@ -226,6 +256,49 @@ impl Household<'_> {
                     return; // nobody reads any more: `mfnano | head`
                 }
             }
+        }
+    }
+
+    /// Begins to hold the limit of these settings, or none.
+    fn govern(&mut self, s: &Settings) {
+        let limit = s.cpu_limit;
+        if limit.is_none() {
+            Governor::release(&self.shared.governor);
+            self.outlet.set_compression(true);
+        }
+        self.governor = limit.map(|limit| (Governor::new(limit, plan::ladder(s), self.salt), limit));
+    }
+
+    /// Lets the governor look at the clocks.
+    fn look(&mut self) {
+        let Some((governor, limit)) = &mut self.governor else { return };
+        let step = governor.look(sys::own_cpu_ns(), sys::steady_ns(), &self.shared.governor);
+        self.outlet.set_compression(!governor.is_plain());
+        // Steps are in the account; here it is said when the limit costs packets, and when that is over.
+        let (said, line) = match (governor.failing(), step) {
+            (Some(used), _) => (
+                Said::Failing,
+                format!(
+                    "cpu-limit: {limit} % cannot be held: {:.1} % used though workers rest",
+                    used * 100.0
+                ),
+            ),
+            (None, Step::Brake) => (
+                Said::Braking,
+                format!(
+                    "cpu-limit: more traffic than {limit} % of a CPU can follow: packets are passed over, and counted"
+                ),
+            ),
+            (None, Step::None) => (Said::Nothing, "cpu-limit: all traffic is followed again".to_owned()),
+            _ => return,
+        };
+        let (when, before) = self.said;
+        if said == before || when.is_some_and(|w| w.elapsed() < SAY_EVERY && said != Said::Nothing) {
+            return;
+        }
+        self.said = (Some(Instant::now()), said);
+        if self.settings.log >= LogLevel::Warn {
+            say(&line);
         }
     }
 
@@ -256,6 +329,11 @@ impl Household<'_> {
             mem_limit: self.settings.mem_limit as u64,
             cpu: cpu.saturating_sub(before).saturating_mul(10_000).checked_div(wall),
             rss: Some(rss),
+            governed: self.governor.as_mut().map(|(g, limit)| Governed {
+                limit: *limit,
+                step: g.step(),
+                times: g.take_times(),
+            }),
         };
         if workers.lost > self.lost && self.settings.log >= LogLevel::Warn {
             say(&format!(
@@ -305,7 +383,7 @@ fn farewell(s: &Settings, w: &WorkerAccount, sinks: &[SinkReport]) {
     let dropped: u64 = sinks.iter().map(|s| s.counts.dropped_all()).sum();
     say(&format!(
         "stopped: {} packets seen, {} lost by the kernel, {} flows, {} records made, {dropped} dropped",
-        w.engine.seen + w.lost,
+        w.seen(),
         w.lost,
         w.flows.flows_made,
         w.engine.records,

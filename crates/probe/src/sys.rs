@@ -63,21 +63,25 @@ pub fn cpus() -> u64 {
     sysconf(libc::_SC_NPROCESSORS_ONLN, 1)
 }
 
+/// A clock of the kernel, in ns; 0 when there is none such.
+fn clock(which: libc::clockid_t) -> u64 {
+    let mut t = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: `t` is a live value of the type that the call fills.
+    unsafe { libc::clock_gettime(which, &raw mut t) };
+    t.tv_sec.unsigned_abs().saturating_mul(1_000_000_000).saturating_add(t.tv_nsec.unsigned_abs())
+}
+
+/// Time that never jumps, from any beginning, in ns.
+#[must_use]
+pub fn steady_ns() -> u64 {
+    clock(libc::CLOCK_MONOTONIC)
+}
+
 /// CPU time of this process so far, all threads, user and system, in ns.
 #[must_use]
 pub fn own_cpu_ns() -> u64 {
-    let mut r = std::mem::MaybeUninit::<libc::rusage>::zeroed();
-    // SAFETY: `r` has the size that the call fills; RUSAGE_SELF is a valid argument.
-    unsafe { libc::getrusage(libc::RUSAGE_SELF, r.as_mut_ptr()) };
-    // SAFETY: zeroed above, and all-zero bytes are a valid value of this plain struct.
-    let r = unsafe { r.assume_init() };
-    let ns = |t: libc::timeval| {
-        let (secs, micros) = (t.tv_sec.unsigned_abs(), t.tv_usec.unsigned_abs());
-        secs.saturating_mul(1_000_000_000).saturating_add(micros.saturating_mul(1000))
-    };
-    ns(r.ru_utime).saturating_add(ns(r.ru_stime))
+    clock(libc::CLOCK_PROCESS_CPUTIME_ID)
 }
-
 /// The host name, as bytes.
 #[must_use]
 pub fn host_name() -> Vec<u8> {

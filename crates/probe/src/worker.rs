@@ -3,6 +3,8 @@
 
 use crate::account::WorkerAccount;
 use crate::clock;
+use crate::governor;
+use crate::sys;
 use base::Timestamp;
 use capture::ring::{InterfaceTable, Ring, RingEvent};
 use engine::Engine;
@@ -32,6 +34,8 @@ pub struct Shared {
     pub stop: AtomicBool,
     /// DISK_RATIO in hundredths of a percent.
     pub disk_ratio: AtomicU64,
+    /// What the governor says.
+    pub governor: governor::Desk,
 }
 
 /// What the program and one worker tell each other.
@@ -127,9 +131,20 @@ impl Worker<'_> {
         let mut known = Known::default();
         known.learn(&self.interfaces, &mut self.engine);
         let mut told = Instant::now();
+        let mut orders = 0;
         let outcome = loop {
             if self.shared.stop.load(Ordering::Relaxed) {
                 break Ok(());
+            }
+            if let Some(orders) = self.shared.governor.news(&mut orders) {
+                self.obey(&orders);
+            }
+            if self.shared.governor.brake.is_on() && self.rest() {
+                if told.elapsed() >= TELL_EVERY {
+                    told = Instant::now();
+                    self.tell();
+                }
+                continue;
             }
             let mut stranger = false;
             let (engine, out) = (&mut self.engine, &mut self.out);
@@ -156,6 +171,7 @@ impl Worker<'_> {
             }
             if told.elapsed() >= TELL_EVERY {
                 told = Instant::now();
+                self.advance();
                 self.tell();
             }
         };
@@ -176,6 +192,25 @@ impl Worker<'_> {
         outcome
     }
 
+    /// Leaves out what the governor says.
+    fn obey(&mut self, orders: &governor::Orders) {
+        self.engine.set_thrift(orders.thrift);
+        // A filter that the kernel refuses costs time, nothing else: the engine leaves out the same flows.
+        let _ = self.ring.set_thin(orders.thrift.thin);
+        self.ring.set_pace(orders.armed.then_some(1));
+    }
+
+    /// Rests when the CPU time of the program is used up for now; what has waited for too long is passed over then.
+    fn rest(&mut self) -> bool {
+        let Some(pause) = self.shared.governor.brake.rest(sys::own_cpu_ns(), sys::steady_ns()) else {
+            return false;
+        };
+        self.out.push();
+        std::thread::sleep(pause);
+        self.ring.skip_old();
+        true
+    }
+
     /// No frames came: time passes all the same.
     fn advance(&mut self) {
         let now = Timestamp(clock::now().0.saturating_sub(CLOCK_LAG));
@@ -185,11 +220,12 @@ impl Worker<'_> {
 
     /// Tells the account, hears the news.
     fn tell(&mut self) {
-        self.advance();
         let mut account = WorkerAccount::of(&self.engine);
         let ring = self.ring.stats();
         account.lost = ring.dropped;
         account.filtered.push(("interface", ring.filtered));
+        account.sampled.push(("kernel", ring.thinned));
+        account.sampled.push(("brake", ring.skipped));
         account.malformed.push(("unknown-link-layer", ring.unknown_link));
         account.malformed.push(("ring-block", ring.broken));
         *lock(&self.desk.account) = account;

@@ -168,6 +168,9 @@ impl Sink for Udp {
             let (mut source, mut bytes) = (Source::Batch, from..from + record.len());
             from = bytes.end + 1;
             let at = self.compressed.len();
+            if !compress && self.gzip.is_some() {
+                account.uncompressed();
+            }
             let gzip = self.gzip.as_mut().filter(|_| compress);
             if gzip.is_some_and(|g| g.append(record, &mut self.compressed)) {
                 (source, bytes) = (Source::Compressed, at..self.compressed.len());

@@ -200,7 +200,7 @@ keys! {
     Play "play" Some('f'), Original NotYet Packets start, Form::Text("a file or directory"), "",
         "PCAP files to replay to `forward`";
 
-    CpuLimit "cpu-limit" None, Ours NotYet Limits live, Form::Number(0, 6400), "20",
+    CpuLimit "cpu-limit" None, Ours Full Limits live, Form::Number(0, 6400), "20",
         "percent of one CPU that the probe may use, 0 for no limit; above it it samples, and says so";
     MemLimit "mem-limit" None, Ours Full Limits start, Form::Number(16, 1_048_576), "110",
         "MB that the probe may use";

@@ -12,8 +12,11 @@
 
 mod capture;
 mod config;
+#[allow(dead_code, reason = "all of it is used by `make governor`")]
+mod floods;
 mod format;
 mod gelf;
+mod governor;
 mod http;
 mod lab;
 #[path = "../common/netns.rs"]

@@ -50,12 +50,16 @@ impl Probe {
         Probe::bare(lab, &all)
     }
 
-    /// Starts `mfnano ARGS` and waits until it watches.
+    /// Starts `mfnano ARGS` and waits until it watches. Without a CPU limit, unless there is one in ARGS: what is told
+    /// shall not depend on how fast this build and machine are.
     pub fn bare(lab: &Lab, args: &[&str]) -> Probe {
+        let free = ["--cpu-limit=0"];
+        let free = &free[usize::from(args.iter().any(|a| a.starts_with("--cpu-limit")))..];
         let mut child = lab.in_server(|| {
             // Another build may be put to the same tests.
             let program = std::env::var_os("MFNANO").unwrap_or_else(|| env!("CARGO_BIN_EXE_mfnano").into());
             Command::new(program)
+                .args(free)
                 .args(args)
                 .stdin(Stdio::null())
                 .stdout(Stdio::piped())

@@ -2,7 +2,7 @@
 #![allow(unsafe_code)]
 
 use std::fs::File;
-use std::os::fd::AsRawFd;
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 
 /// Puts the calling thread into the network namespace of that name.
 pub fn enter(namespace: &str) {
@@ -54,4 +54,56 @@ pub fn receive_buffer(socket: &impl AsRawFd, bytes: i32) {
         )
     };
     assert_eq!(failed, 0, "SO_RCVBUFFORCE: {}", std::io::Error::last_os_error());
+}
+
+/// CPU time of a process that was not waited for yet, all its threads, in ns.
+pub fn cpu_ns(pid: u32) -> u64 {
+    // The number of a process's CPU clock: linux/posix-timers.h, CPUCLOCK_SCHED.
+    let clock = (!(pid as i32)) << 3 | 2;
+    let mut t = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: `t` is a live value of the type that the call fills.
+    let failed = unsafe { libc::clock_gettime(clock, &raw mut t) };
+    assert_eq!(failed, 0, "the process has ended: {}", std::io::Error::last_os_error());
+    t.tv_sec as u64 * 1_000_000_000 + t.tv_nsec as u64
+}
+
+/// A socket that sends whole frames out of an interface.
+pub fn packet_sender(interface: &str) -> OwnedFd {
+    let name = std::ffi::CString::new(interface).expect("no zero in it");
+    // SAFETY: a string with its end mark, alive during the call.
+    let index = unsafe { libc::if_nametoindex(name.as_ptr()) };
+    // SAFETY: takes numbers only.
+    let fd = unsafe { libc::socket(libc::AF_PACKET, libc::SOCK_RAW, 0) };
+    assert!(fd >= 0 && index > 0, "a packet socket: {}", std::io::Error::last_os_error());
+    // SAFETY: the kernel just gave us this descriptor.
+    let fd = unsafe { OwnedFd::from_raw_fd(fd) };
+    // SAFETY: all-zero bytes are a valid sockaddr_ll.
+    let mut to: libc::sockaddr_ll = unsafe { std::mem::zeroed() };
+    (to.sll_family, to.sll_ifindex) = (libc::AF_PACKET as u16, index as i32);
+    let len = size_of::<libc::sockaddr_ll>() as libc::socklen_t;
+    // SAFETY: pointer and length are those of a live sockaddr_ll.
+    let failed = unsafe { libc::bind(fd.as_raw_fd(), (&raw const to).cast(), len) };
+    assert_eq!(failed, 0, "bind: {}", std::io::Error::last_os_error());
+    fd
+}
+
+/// Sends frames; says how many went out.
+pub fn send_frames(fd: &OwnedFd, frames: &[Vec<u8>]) -> usize {
+    let mut parts: Vec<libc::iovec> = frames
+        .iter()
+        .map(|f| libc::iovec { iov_base: f.as_ptr().cast_mut().cast(), iov_len: f.len() })
+        .collect();
+    let mut messages: Vec<libc::mmsghdr> = parts
+        .iter_mut()
+        .map(|part| {
+            // SAFETY: all-zero bytes are a valid mmsghdr: no address, no buffers.
+            let mut m: libc::mmsghdr = unsafe { std::mem::zeroed() };
+            (m.msg_hdr.msg_iov, m.msg_hdr.msg_iovlen) = (part, 1);
+            m
+        })
+        .collect();
+    // SAFETY: the messages, their parts and the frames behind them live during the call, which only reads frames.
+    let sent = unsafe { libc::sendmmsg(fd.as_raw_fd(), messages.as_mut_ptr(), messages.len() as u32, 0) };
+    // ENOBUFS: the queue is full; the flood goes on.
+    usize::try_from(sent).unwrap_or(0)
 }

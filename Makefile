@@ -1,13 +1,16 @@
 # Two commands do everything on a fresh Debian or Ubuntu with Rust: `make demo` and `make test`.
 CARGO ?= cargo
 
-.PHONY: help build demo test databases governor lint fuzz bench bench-live bench-peers volume instructions docs clean
+.PHONY: help build release demo test databases governor lint fuzz bench bench-live bench-peers volume instructions docs clean
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 build: ## the program, optimised: target/release/mfnano
 	$(CARGO) build --release --quiet -p mfnano
+
+release: ## what is shipped: static programs for x86_64 and aarch64, in dist/
+	@scripts/release
 
 demo: build ## the main job on real traffic made on the spot (as root; else on a recorded capture)
 	@scripts/demo

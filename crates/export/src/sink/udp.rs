@@ -175,14 +175,11 @@ impl Sink for Udp {
             if gzip.is_some_and(|g| g.append(record, &mut self.compressed)) {
                 (source, bytes) = (Source::Compressed, at..self.compressed.len());
             }
-            if !self.packer.add(source, bytes, self.config.chunk, self.together) {
+            if !self.packer.add(source, bytes, self.config.chunk) {
                 account.drop(1, Reason::TooBig);
             }
-            if self.packer.pieces.len() >= sys::MANY {
-                self.flush(batch, account);
-            }
         }
-        self.packer.close(self.together);
+        self.packer.pack(self.together);
         self.flush(batch, account);
         self.compressed.clear();
     }

@@ -2,9 +2,10 @@
 //! `UDP_SEGMENT` of udp(7)): of what a datagram costs, most is its way through the system, and that is
 //! gone once for up to 64 of them.
 //!
-//! The records of a batch are much alike, but not to the byte. JSON may be followed by blanks (RFC 8259,
-//! section 2), so that a record is filled up to the size of its neighbours, as long as little is wasted.
-//! What is compressed cannot be filled up: only chunks of one record go together then.
+//! The records of a batch are much alike within their kind, but not to the byte. So they are ordered by size (order
+//! is nothing that UDP promises; it stays among those of about one size), and those that are near are filled up:
+//! JSON may be followed by blanks (RFC 8259, section 2). What is compressed cannot be filled up: only chunks of one
+//! record go together then.
 
 use crate::gelf::{self, Chunking, Ids};
 use crate::sys::{self, Message};
@@ -14,6 +15,10 @@ use std::ops::Range;
 const MAX_MESSAGE: usize = 65_000;
 /// Filling up may cost one byte in so many.
 const WASTE: usize = 16;
+/// And no datagram is smaller by more than one byte in so many.
+const ALIKE: usize = 8;
+/// Sizes that differ by less are one: in their class records stay in order.
+const CLASS: usize = 64;
 /// Blanks to fill up with: all that a message may waste.
 static BLANKS: [u8; MAX_MESSAGE / WASTE] = [b' '; MAX_MESSAGE / WASTE];
 
@@ -31,8 +36,9 @@ pub(super) enum Source {
 struct Whole {
     source: Source,
     bytes: Range<usize>,
-    /// Datagrams.
+    /// Datagrams, and how many bytes each has at least, but the last.
     count: usize,
+    segment: usize,
 }
 
 /// A datagram that waits for the next call.
@@ -72,6 +78,8 @@ impl Piece {
 #[derive(Debug)]
 pub(super) struct Packer {
     ids: Ids,
+    /// What was added and is in no message yet.
+    records: Vec<Whole>,
     /// The records of the message that is being put together ...
     group: Vec<Whole>,
     /// ... the size of its largest datagram, its datagrams, and its bytes before it is filled up.
@@ -87,6 +95,7 @@ impl Packer {
     pub(super) fn new(random: u64) -> Packer {
         Packer {
             ids: Ids::new(random),
+            records: Vec::new(),
             group: Vec::new(),
             segment: 0,
             count: 0,
@@ -96,40 +105,45 @@ impl Packer {
         }
     }
 
-    /// Adds a record; false when it is too big. With `together`, datagrams share messages.
-    pub(super) fn add(
-        &mut self,
-        source: Source,
-        bytes: Range<usize>,
-        chunk: Chunking,
-        together: bool,
-    ) -> bool {
+    /// Adds a record; false when it is too big.
+    pub(super) fn add(&mut self, source: Source, bytes: Range<usize>, chunk: Chunking) -> bool {
         let Some((count, _)) = chunk.parts(bytes.len()) else { return false };
-        let (mut segment, mut all) = (bytes.len(), bytes.len());
-        if count > 1 {
-            segment = gelf::HEADER + bytes.len().div_ceil(count);
-            all += gelf::HEADER * count;
-        }
-        let larger = segment.max(self.segment);
-        let filled = larger * (self.count + count);
-        let fits = together
-            && source == Source::Batch
-            && self.group.last().is_some_and(|w| w.source == Source::Batch)
-            && self.count + count <= sys::MANY
-            && filled <= MAX_MESSAGE
-            && filled - self.bytes - all <= filled / WASTE;
-        if !fits {
-            self.close(together);
-        }
-        self.segment = self.segment.max(segment);
-        self.count += count;
-        self.bytes += all;
-        self.group.push(Whole { source, bytes, count });
+        let segment = if count > 1 { gelf::HEADER + bytes.len().div_ceil(count) } else { bytes.len() };
+        self.records.push(Whole { source, bytes, count, segment });
         true
     }
 
+    /// Makes messages of all that was added; of several datagrams only with `together`.
+    pub(super) fn pack(&mut self, together: bool) {
+        let mut records = std::mem::take(&mut self.records);
+        if together {
+            records.sort_by_key(|w| std::cmp::Reverse(w.segment / CLASS));
+        }
+        for whole in records.drain(..) {
+            let all = whole.bytes.len() + if whole.count > 1 { gelf::HEADER * whole.count } else { 0 };
+            let count = self.count + whole.count;
+            let filled = self.segment.max(whole.segment) * count;
+            let fits = together
+                && whole.source == Source::Batch
+                && self.group.last().is_some_and(|w| w.source == Source::Batch)
+                && count <= sys::MANY
+                && filled <= MAX_MESSAGE
+                && filled - self.bytes - all <= filled / WASTE
+                && whole.segment >= self.segment - self.segment / ALIKE;
+            if !fits {
+                self.close(together);
+            }
+            self.segment = self.segment.max(whole.segment);
+            self.count += whole.count;
+            self.bytes += all;
+            self.group.push(whole);
+        }
+        self.close(together);
+        self.records = records;
+    }
+
     /// Ends the message under way.
-    pub(super) fn close(&mut self, together: bool) {
+    fn close(&mut self, together: bool) {
         let records = self.group.len();
         // So many datagrams go into one message: all of several records, perhaps not all of one.
         let most = if together { (MAX_MESSAGE / self.segment.max(1)).clamp(1, sys::MANY) } else { 1 };
@@ -178,10 +192,10 @@ mod tests {
         let mut packer = Packer::new(1);
         let mut from = 0;
         for len in lens {
-            assert!(packer.add(Source::Batch, from..from + len, chunk, together));
+            assert!(packer.add(Source::Batch, from..from + len, chunk));
             from += len + 1;
         }
-        packer.close(together);
+        packer.pack(together);
         let bytes = vec![b'x'; from];
         let mut pieces = packer.pieces.iter();
         for m in &packer.messages {
@@ -208,8 +222,15 @@ mod tests {
 
     #[test]
     fn the_unlike_goes_alone() {
-        let (messages, blanks) = packed(&[300, 1400, 300, 1400], Chunking::default(), true);
+        let (messages, blanks) = packed(&[300, 1400, 700, 100], Chunking::default(), true);
         assert_eq!((messages.len(), blanks), (4, 0));
+    }
+
+    #[test]
+    fn two_kinds_by_turns_take_a_message_each() {
+        let turns: Vec<usize> = (0..18).map(|i| [2400 + i % 5, 1480 - i % 5][i % 2]).collect();
+        let (messages, _) = packed(&turns, Chunking::default(), true);
+        assert_eq!(messages.iter().map(|m| m.pieces).collect::<Vec<_>>(), [18, 18]);
     }
 
     #[test]

@@ -231,6 +231,7 @@ impl<T> Flow<T> {
             let run = run.split(next.wrapping_sub(h.seq)).1;
             if run.len > 0 {
                 s.bytes.next = run.end();
+                s.bytes.started = true;
                 if self.watch_acks && h.came.ack.is_some_and(|ack| dist(ack, other) >= 0) {
                     let dir = self.direction(side.other());
                     ev.acked(self, dir, &mark);

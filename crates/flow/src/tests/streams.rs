@@ -150,6 +150,20 @@ fn midstream_starts_with_the_first_segment() {
 }
 
 #[test]
+fn midstream_does_not_begin_again_behind_what_was_held() {
+    let (mut b, e) = (Bench::new(config()), ends());
+    b.tcp(e, ACK, 500, 9, b"");
+    b.tcp(flip(e), ACK, 9, 501, b"");
+    b.tcp(e, ACK, 501, 9, b"q"); // behind a missing byte; what answers it waits too
+    b.tcp(flip(e), ACK, 9, 502, b"ab");
+    b.tcp(flip(e), ACK, 11, 502, b"cd");
+    b.pass(300);
+    b.tcp(flip(e), ACK, 11, 502, b"cd"); // sent again
+    assert_eq!(b.ev.bytes(ToServer), b"q");
+    assert_eq!(b.ev.bytes(ToClient), b"abcd");
+}
+
+#[test]
 fn no_more_is_held_than_allowed() {
     let mut cfg = config();
     (cfg.max_held_per_stream, cfg.max_held) = (20_000, 30_000);

@@ -117,7 +117,13 @@ mod tests {
         for field in Kind::ALL.iter().flat_map(|k| k.fields()).chain(f::head::FIELDS) {
             let had = types.insert(field.ecs(), (field.key(), field.ty));
             if let Some((key, ty)) = had {
-                assert_eq!(type_name(ty), type_name(field.ty), "{} of {key} and {}", field.ecs(), field.key());
+                assert_eq!(
+                    type_name(ty),
+                    type_name(field.ty),
+                    "{} of {key} and {}",
+                    field.ecs(),
+                    field.key()
+                );
             }
         }
         let keys: BTreeSet<&str> = types.keys().copied().collect();

@@ -32,44 +32,41 @@ pub(crate) struct Exchange {
     /// First and last data of the answer that is under way.
     first: Timestamp,
     last: Timestamp,
-    /// Samples of this interval.
+}
+
+/// The samples of this interval: apart, since packets without an answer never touch them.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Answers {
     pub(crate) app_response: Delay,
-    /// Samples of this interval.
     pub(crate) load_trans: Delay,
 }
 
 impl Exchange {
     /// The initiator sent data.
     #[inline]
-    pub(crate) fn request(&mut self, now: Timestamp) {
-        self.close();
+    pub(crate) fn request(&mut self, now: Timestamp, to: &mut Answers) {
+        self.close(to);
         self.asked = now;
     }
 
     /// The other end sent data. Before any request there is nothing to measure.
     #[inline]
-    pub(crate) fn response(&mut self, now: Timestamp) {
+    pub(crate) fn response(&mut self, now: Timestamp, to: &mut Answers) {
         if self.first != NEVER {
             self.last = now;
         } else if self.asked != NEVER {
-            self.app_response.add(now.since(self.asked));
+            to.app_response.add(now.since(self.asked));
             (self.first, self.last) = (now, now);
         }
     }
 
     /// The answer is complete, if there is one.
     #[inline]
-    pub(crate) fn close(&mut self) {
+    pub(crate) fn close(&mut self, to: &mut Answers) {
         if self.first != NEVER {
-            self.load_trans.add(self.last.since(self.first));
+            to.load_trans.add(self.last.since(self.first));
             self.first = NEVER;
         }
-    }
-
-    /// A new interval begins.
-    pub(crate) fn clear(&mut self) {
-        self.app_response = Delay::default();
-        self.load_trans = Delay::default();
     }
 }
 
@@ -80,16 +77,16 @@ mod tests {
     #[test]
     fn answers_are_measured_from_the_last_of_the_request() {
         let t = |n| Timestamp(n);
-        let mut x = Exchange::default();
-        x.response(t(5)); // a greeting: nobody asked
-        x.request(t(10));
-        x.request(t(20));
-        x.response(t(50));
-        x.response(t(90));
-        x.request(t(100));
-        x.response(t(101));
-        x.close();
-        assert_eq!((x.app_response.cnt, x.app_response.sum, x.app_response.max), (2, 31, 30));
-        assert_eq!((x.load_trans.cnt, x.load_trans.sum), (2, 40));
+        let (mut x, mut to) = (Exchange::default(), Answers::default());
+        x.response(t(5), &mut to); // a greeting: nobody asked
+        x.request(t(10), &mut to);
+        x.request(t(20), &mut to);
+        x.response(t(50), &mut to);
+        x.response(t(90), &mut to);
+        x.request(t(100), &mut to);
+        x.response(t(101), &mut to);
+        x.close(&mut to);
+        assert_eq!((to.app_response.cnt, to.app_response.sum, to.app_response.max), (2, 31, 30));
+        assert_eq!((to.load_trans.cnt, to.load_trans.sum), (2, 40));
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::contract::{Arrival, End, Interval, SideStats};
 use crate::echo::Echo;
-use crate::exchange::Exchange;
+use crate::exchange::{Answers, Exchange};
 use crate::pair::Pair;
 use crate::tcp::Tcp;
 use crate::timers::Class;
@@ -60,8 +60,7 @@ pub struct Flow<T> {
     bytes: u64,
     // Second line: how much.
     pub(crate) sides: Pair<End2>,
-    // Third, and the delays of answers in a fourth.
-    begin: Timestamp,
+    // Third: what goes on.
     last_len: u32,
     /// Bytes, gaps or ends were told.
     pub(crate) told: bool,
@@ -72,14 +71,17 @@ pub struct Flow<T> {
     /// The engine's own state.
     pub user: T,
     pub(crate) exchange: Exchange,
+    // Fourth: what seldom changes.
+    begin: Timestamp,
     hash: u64,
-    // Fifth: what is only told.
     first_seen: Timestamp,
+    mac: Pair<MacAddr>,
     pub(crate) icmp_err: u32,
     vni: Option<u32>,
-    mac: Pair<MacAddr>,
     vlans: Vlans,
     tunnel: Tunnel,
+    // Fifth: only answers come here.
+    pub(crate) answers: Answers,
 }
 
 /// What a new flow is made of.
@@ -120,6 +122,7 @@ impl<T: Default> Flow<T> {
             icmp_err: 0,
             sides: Pair::default(),
             exchange: Exchange::default(),
+            answers: Answers::default(),
             body: b.body,
         }
     }
@@ -156,7 +159,7 @@ impl<T> Flow<T> {
         if self.guessed {
             self.initiator = self.initiator.other();
             // measured the wrong way round
-            self.exchange = Exchange::default();
+            (self.exchange, self.answers) = (Exchange::default(), Answers::default());
         }
     }
 
@@ -311,8 +314,8 @@ impl<T> Flow<T> {
                 Body::Tcp(tcp) => tcp.hand_delay(),
                 _ => None,
             },
-            app_response: self.exchange.app_response,
-            load_trans: self.exchange.load_trans,
+            app_response: self.answers.app_response,
+            load_trans: self.answers.load_trans,
             icmp_err: self.icmp_err,
             begin: self.begin,
             end: self.last_seen,
@@ -328,7 +331,7 @@ impl<T> Flow<T> {
         }
         self.begin = self.last_seen;
         self.icmp_err = 0;
-        self.exchange.clear();
+        self.answers = Answers::default();
         match &mut self.body {
             Body::Tcp(tcp) => tcp.clear_interval(),
             Body::Echo(echo) => echo.delay = crate::Delay::default(),

@@ -11,9 +11,9 @@ impl<T> Flow<T> {
     #[inline]
     pub(crate) fn datagram(&mut self, side: Side, p: &Packet<'_>, ev: &mut impl Events<Flow<T>>) {
         if side == self.initiator() {
-            self.exchange.request(self.last_seen);
+            self.exchange.request(self.last_seen, &mut self.answers);
         } else {
-            self.exchange.response(self.last_seen);
+            self.exchange.response(self.last_seen, &mut self.answers);
         }
         if self.follow && !p.payload.is_empty() {
             let (dir, mark) = (self.direction(side), self.mark());
@@ -51,7 +51,7 @@ impl<T> Flow<T> {
                 }
             }
         }
-        self.exchange.close();
+        self.exchange.close(&mut self.answers);
         ev.report(self, now, Some(reason));
         if let Body::Tcp(tcp) = std::mem::replace(&mut self.body, Body::Other) {
             sh.take_back(tcp);

@@ -147,7 +147,7 @@ impl Timers {
     /// A word of a slot's entry.
     #[inline]
     pub(crate) fn glance(&self, slot: u32) -> u64 {
-        self.entries.get(slot as usize).map_or(0, |e| u64::from(e.last))
+        self.entries.get(slot as usize).map_or(0, |e| u64::from(e.last) ^ e.class as u64)
     }
 
     /// What is due for a slot at `tick`.

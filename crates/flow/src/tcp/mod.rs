@@ -64,9 +64,9 @@ impl<T> Flow<T> {
         sh.rough = sh.rough.saturating_sub(held).saturating_add(tcp.held());
         if facts.fresh {
             if side == self.initiator() {
-                self.exchange.request(now);
+                self.exchange.request(now, &mut self.answers);
             } else {
-                self.exchange.response(now);
+                self.exchange.response(now, &mut self.answers);
             }
         }
         if facts.all_acked && self.watch_acks {

@@ -63,6 +63,8 @@ pub struct Config {
     pub keep: Option<NetFilter>,
     /// `drop`: leave these out.
     pub drop: Option<NetFilter>,
+    /// Broadcast and multicast are told too.
+    pub background: bool,
     /// The probe's own traffic: where its records go.
     pub own: Option<NetFilter>,
     /// `proto` with `source`.
@@ -89,6 +91,7 @@ impl Config {
             ignore: Vec::new(),
             keep: None,
             drop: None,
+            background: true,
             own: None,
             pin: None,
             redactor: None,

@@ -5,7 +5,7 @@ use crate::config::{Config, Content};
 use crate::conversation::Talk;
 use crate::core::{Card, Core, Tap};
 use crate::thrift::Thrift;
-use base::{Frame, Timestamp};
+use base::{Frame, MacAddr, Timestamp};
 use decode::{Decap, Layer4, Malformed, Packet};
 use flow::{Arrival, Defrag, Fate, Table, Whose};
 use record::Record;
@@ -183,9 +183,12 @@ impl Engine {
         }
     }
 
-    /// `filter-net`, `drop` and the probe's own traffic.
+    /// Background traffic, `filter-net`, `drop` and the probe's own traffic.
     fn left_out(&self, p: &Packet<'_>) -> Option<&'static str> {
         let c = &self.core.config;
+        if !c.background && is_background(p) {
+            return Some("background");
+        }
         if c.keep.is_none() && c.drop.is_none() && c.own.is_none() {
             return None;
         }
@@ -269,3 +272,9 @@ const AHEAD: usize = 16;
 
 /// The largest IP datagram that counts as tiny.
 const TINY: u32 = 64;
+/// To everyone, or to a group: no pair of ends, but a host that calls into the room. A broadcast in a
+/// subnet is known by its Ethernet address alone.
+fn is_background(p: &Packet<'_>) -> bool {
+    let everyone = matches!(p.dst, IpAddr::V4(a) if a.is_broadcast());
+    p.dst.is_multicast() || everyone || p.dmac == MacAddr([0xff; 6])
+}

@@ -56,6 +56,7 @@ pub fn engine_config(s: &Settings, bytes: usize, seed: base::Seed) -> engine::Co
     c.ignore = s.ignore.clone();
     c.keep = s.keep.clone();
     c.drop = s.drop.clone();
+    c.background = s.background;
     c.pin = s.pin.clone().map(|(ends, proto)| Pin { ends, proto });
     c.redactor = s.redactor.clone();
     c.flow_detail = s.flow_detail;

@@ -60,6 +60,7 @@ fn patient(mut c: engine::Config) -> engine::Config {
     c.flow.idle_tcp = 3600 * base::SECOND;
     c.flow.idle_half_open = 300 * base::SECOND;
     c.flow.linger = 300 * base::SECOND;
+    c.background = true;
     c
 }
 

@@ -136,6 +136,8 @@ keys! {
         "keep only packets with an end in this list";
     Drop "drop" Some('v'), Original Full Capture live, form::NETS, "",
         "leave out packets with an end in this list";
+    Background "background" None, Ours Full Capture live, form::SWITCH, "0",
+        "1 reports broadcast and multicast too (mDNS and LLMNR are such); files are always read whole";
     MaxLength "max-length" Some('b'), Original Full Capture start, Form::Number(64, 262_144), "",
         "cut packets at this many bytes; not set: whole packets";
     Decap "decap" None, Ours Full Capture live, Form::Words(&["all", "none"]), "all",

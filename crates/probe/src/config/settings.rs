@@ -55,6 +55,8 @@ pub struct Settings {
     pub keep: Option<NetFilter>,
     /// `drop`.
     pub drop: Option<NetFilter>,
+    /// `background`: broadcast and multicast too.
+    pub background: bool,
     /// `max-length`: bytes captured of a packet; `None`: all.
     pub max_length: Option<u32>,
     /// `decap`: encapsulations are taken off.
@@ -157,6 +159,7 @@ impl Settings {
             filter_bpf: text(K::FilterBpf),
             keep: nets(K::FilterNet),
             drop: nets(K::Drop),
+            background: on(K::Background),
             max_length: w.get(K::MaxLength).map(|_| number(K::MaxLength) as u32),
             decap: w.effective(K::Decap) == "all",
             workers: number(K::Workers) as usize,

@@ -1,7 +1,7 @@
 //! The configuration does what it says, and can be read again while the probe runs.
 
 use crate::http::Client;
-use crate::lab::{Lab, SERVER, SERVER6, skipped, until};
+use crate::lab::{CLIENT, Lab, SERVER, SERVER6, skipped, until};
 use crate::probe::{Probe, Report};
 use crate::told::Told;
 use std::fs;
@@ -21,6 +21,9 @@ fn ask_dns(ip: &str) {
     socket.send_to(QUERY, (ip, 53)).unwrap();
     socket.recv(&mut [0; 512]).unwrap();
 }
+
+/// To everyone in the subnet, and to a group.
+const CALLED: [(&str, u16); 2] = [("10.77.0.255", 9999), ("224.0.0.251", 9999)];
 
 /// The same traffic for probes of every configuration, all at once.
 #[test]
@@ -46,6 +49,7 @@ fn keys_do_what_they_say() {
     let bpf = start(&["--filter-bpf=udp port 53"]);
     let cut = start(&["--max-length=240"]);
     let pinned = start(&["--proto=dns", "--source=80"]);
+    let background = start(&["--background=1"]);
     lab.in_client(|| {
         for ip in [SERVER, SERVER6] {
             let mut client = Client::connect(to(ip));
@@ -57,6 +61,11 @@ fn keys_do_what_they_say() {
             client.ask("POST", "/post?secret", secret, r#"{"user":"u","password":"wort","pin":"1234"}"#);
             ask_dns(ip);
         }
+        let socket = UdpSocket::bind("0.0.0.0:0").unwrap();
+        socket.set_broadcast(true).unwrap();
+        socket.send_to(b"is anybody there?", CALLED[0]).unwrap();
+        let socket = UdpSocket::bind((CLIENT, 0)).unwrap();
+        socket.send_to(b"to the group", CALLED[1]).unwrap();
     });
     let all: Report = plain.stop();
     assert_eq!((all.count("http"), all.count("dns")), (402, 2));
@@ -83,6 +92,10 @@ fn keys_do_what_they_say() {
     let r = drop.stop();
     assert_eq!((r.count("http"), r.count("dns"), flows(&r, "tcp", SERVER)), (201, 2, 0));
     assert!(r.records.last().unwrap().get("FILTERED_BY").contains("drop"));
+    assert_eq!(CALLED.map(|(to, _)| flows(&all, "udp", to)), [0, 0]);
+    assert!(all.records.last().unwrap().get("FILTERED_BY").contains("background"));
+    let r = background.stop();
+    assert_eq!(CALLED.map(|(to, _)| flows(&r, "udp", to)), [1, 1]);
     let r = ignore.stop();
     assert_eq!((r.count("http"), r.count("dns"), flows(&r, "tcp", SERVER)), (0, 2, 1));
     let r = no_l4.stop();

@@ -3,7 +3,7 @@
 crate::field::fields! {
     PKTS_SEEN "PKTS_SEEN" Count "mfnano.probe.pkts_seen" "packets that the kernel or the file had for the probe";
     PKTS_PARSED "PKTS_PARSED" Count "mfnano.probe.pkts_parsed" "packets that were decoded and given to a flow, or were not IP";
-    PKTS_FILTERED "PKTS_FILTERED" Count "mfnano.probe.pkts_filtered" "packets left out by filter-net, drop, filter-bpf or as the probe's own or second copies";
+    PKTS_FILTERED "PKTS_FILTERED" Count "mfnano.probe.pkts_filtered" "packets left out as background, by filter-net, drop, filter-bpf or as the probe's own or second copies";
     PKTS_SAMPLED "PKTS_SAMPLED" Count "mfnano.probe.pkts_sampled" "packets of flows left out under the CPU limit (counted in the kernel; at the moments at which the share changes a few may count twice or not at all), and packets passed over by the brake";
     PKTS_LOST "PKTS_LOST" Count "mfnano.probe.pkts_lost" "packets lost by the kernel because the ring was full";
     PKTS_MALFORMED "PKTS_MALFORMED" Count "mfnano.probe.pkts_malformed" "packets whose headers made no sense";

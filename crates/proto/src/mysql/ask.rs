@@ -1,5 +1,6 @@
 //! A command that waits for its answer.
 
+use super::drift::Answered;
 use crate::session::{Cx, Txn};
 use base::{Mark, Timestamp};
 use record::{Quality, f};
@@ -69,6 +70,8 @@ pub(super) struct Ask {
     pub(super) text: Box<[u8]>,
     /// Columns of the result of an execution, when the preparation told.
     pub(super) columns: Option<u16>,
+    /// What its text is answered with; looked at only behind a loss.
+    pub(super) answered: Option<Answered>,
     /// Database chosen with the user.
     pub(super) db: Box<[u8]>,
     /// An execution of MariaDB's last statement, whose preparation is not answered yet.
@@ -92,6 +95,7 @@ impl Ask {
             counted: kind == Kind::Results,
             text: Box::default(),
             columns: None,
+            answered: None,
             db: Box::default(),
             late: Box::default(),
         }

@@ -13,6 +13,8 @@ use record::{Kind as Record, Quality, f};
 const LOGIN: usize = 4096;
 /// Bytes kept of a command beside its text: query attributes.
 const BESIDE: usize = 4096;
+/// MariaDB's last statement is looked for among so many commands: its clients execute it at once.
+const BEHIND: usize = 64;
 /// Places kept for answers, for each command that may wait for one.
 const PLACES: usize = 4;
 /// Longest name of a user or a database that is kept: 80 and 64 characters are the servers' limits.
@@ -246,9 +248,9 @@ impl Session {
                 ask.text = body.get(..limit).unwrap_or(body).into();
             }
             com::STMT_EXECUTE | com::STMT_BULK_EXECUTE => {
-                let last = Reader::new(body).le32("statement") == Ok(LAST);
-                let prepare = self.queue.iter().rev().find(|a| a.kind == Kind::Prepare && last);
-                if let Some(prepare) = prepare {
+                let is_last = Reader::new(body).le32("statement") == Ok(LAST);
+                let mut latest = self.queue.iter().rev().take(if is_last { BEHIND } else { 0 });
+                if let Some(prepare) = latest.find(|a| a.kind == Kind::Prepare) {
                     // Sent behind the preparation, whose answer tells how many parameters there are.
                     let text = prepare.text.clone();
                     self.tell(ask, &text, None, limit);

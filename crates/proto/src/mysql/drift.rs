@@ -19,7 +19,8 @@ use crate::session::Cx;
 use base::Mark;
 use record::{Quality, f};
 
-/// Commands among which an answer is sought: as many as there are bits, with room for those to come.
+/// Commands among which an answer is sought: as many as there are bits, with room for those to come. Behind them are
+/// none that are unseen, and far more may wait than should be gone through for each answer.
 const PLACES: usize = 120;
 /// Most commands that are thought to be in a loss, or under way where nothing is known: clients keep fewer.
 const UNSEEN: usize = 64;
@@ -137,7 +138,7 @@ impl Session {
 
     /// A command may not have been there: then the answer is for the one behind it.
     fn with_skips(&self, mut places: u128) -> u128 {
-        for (i, ask) in self.queue.iter().enumerate() {
+        for (i, ask) in self.queue.iter().enumerate().take(PLACES) {
             let bit = 1u128.checked_shl(i as u32).unwrap_or(0);
             if ask.kind == Kind::Unseen && places & bit != 0 {
                 places |= bit.wrapping_shl(1);
@@ -150,7 +151,7 @@ impl Session {
     fn settle(&mut self) {
         let first = usize::from(self.queue.front().is_some_and(|a| a.begun));
         if self.drift.places == 1u128.wrapping_shl(first as u32)
-            && !self.queue.iter().any(|a| a.kind == Kind::Unseen)
+            && !self.queue.iter().take(PLACES).any(|a| a.kind == Kind::Unseen)
         {
             self.drift.places = 0;
         }
@@ -186,7 +187,7 @@ impl Session {
         let at = self.server.first.time;
         let rows = is_count(len, first);
         let mut left = 0u128;
-        for (i, ask) in self.queue.iter().enumerate().take(PLACES) {
+        for (i, ask) in self.queue.iter_mut().enumerate().take(PLACES) {
             let bit = self.drift.places & 1u128.wrapping_shl(i as u32);
             if bit != 0 && ask.at <= at && may_answer(ask, len, first) {
                 left |= bit;
@@ -220,7 +221,7 @@ impl Session {
     /// The places behind these.
     fn next(&self, from: u128, rows: bool) -> u128 {
         let mut unseen = 0u128;
-        for (i, _) in self.queue.iter().enumerate().filter(|(_, a)| a.kind == Kind::Unseen) {
+        for (i, _) in self.queue.iter().enumerate().take(PLACES).filter(|(_, a)| a.kind == Kind::Unseen) {
             unseen |= 1u128.checked_shl(i as u32).unwrap_or(0);
         }
         let by = if rows { WITH_ROWS as u32 } else { 1 };
@@ -232,7 +233,7 @@ impl Session {
     fn pass(&mut self, cx: &mut Cx<'_>, n: usize) {
         for _ in 0..n {
             if let Some(ask) = self.queue.front_mut() {
-                unknown(&mut ask.counted);
+                ask.counted = false;
             }
             self.pop(cx, |cx, ask, end| ask.give_up(cx, Quality::GAP, end));
         }
@@ -247,12 +248,8 @@ impl Session {
     }
 }
 
-fn unknown(counted: &mut bool) {
-    *counted = false;
-}
-
 /// Can an answer that begins so be to this command?
-fn may_answer(ask: &Ask, len: u32, first: Option<u8>) -> bool {
+fn may_answer(ask: &mut Ask, len: u32, first: Option<u8>) -> bool {
     let Some(first) = first.filter(|f| *f != 0xff) else { return true };
     match ask.kind {
         Kind::Prepare => first == 0 && matches!(len, 12 | 13),
@@ -261,8 +258,7 @@ fn may_answer(ask: &Ask, len: u32, first: Option<u8>) -> bool {
             if let Some(columns) = ask.columns {
                 return expected(columns, len, first);
             }
-            let text = ask.txn.as_ref().and_then(|t| t.record.as_ref()).map(|r| r.text_of(&f::sql::SQL));
-            match text.map(answered) {
+            match will_be_answered(ask) {
                 // A count of columns; with nothing but that, their definitions are left out.
                 Some(Answered::Rows) => matches!(first, 1..=0xfa | 0xfc) || first == 0 && len < 5,
                 Some(Answered::Done) => first == 0,
@@ -290,11 +286,22 @@ fn expected(columns: u16, len: u32, first: u8) -> bool {
 
 /// What a statement is answered with when it does not fail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Answered {
+pub(super) enum Answered {
     Rows,
     Done,
     /// Cannot be said.
     Either,
+}
+
+/// What this command is answered with. Its text is looked through once: it may be long, and wait for a hundred answers
+/// that could be its own.
+fn will_be_answered(ask: &mut Ask) -> Option<Answered> {
+    if ask.answered.is_none() {
+        let record = ask.txn.as_ref().and_then(|t| t.record.as_ref());
+        let text = record.map(|r| r.text_of(&f::sql::SQL)).filter(|text| !text.is_empty());
+        ask.answered = text.map(answered);
+    }
+    ask.answered
 }
 
 /// By its first word. Words that can make it otherwise, wherever they stand, leave it open.

@@ -645,6 +645,23 @@ fn a_lost_command_among_several_takes_an_answer() {
 }
 
 #[test]
+fn what_waits_behind_those_in_question_is_nobodys_yet() {
+    let mut h = piping();
+    h.feed(C, &[query("do 1"), query("do 2"), query("do 3")].concat());
+    h.gap(S, 20);
+    h.feed(S, &result(&[]));
+    // Any number may be under way now; as many answers as commands come.
+    let many = 1000;
+    for n in 0..many {
+        h.feed(C, &query(&format!("do {n}")));
+    }
+    h.feed(S, &p(1, OK).repeat(many));
+    h.finish();
+    assert_eq!(h.rows().len(), 3 + many);
+    assert!(h.rows().iter().all(|r| r.quality() == "gap,no-response"));
+}
+
+#[test]
 fn what_no_command_can_have_been_answered_with_loses_all_pairs() {
     let mut h = piping();
     h.feed(C, &[query("do 1"), query("do 2"), query("do 3")].concat());

@@ -91,6 +91,9 @@ const KEPT: usize = 32;
 const MESSAGES: usize = 4;
 /// Of so many of them, for one in wait, the transactions are kept.
 const TOLD: u64 = 3;
+/// An answer is looked for among so many messages: it belongs to the first, or to one behind few lost answers.
+/// Without a limit, small answers that fit nothing would each be looked for in all that waits.
+const SOUGHT: usize = 128;
 /// A server that was silent for so long owes no answer that was begun.
 const QUIET: u64 = SECOND;
 
@@ -259,7 +262,7 @@ impl Queue {
 
     /// Is there, in the group at the front, an item that fits? Its distance.
     pub(super) fn find(&self, t: Timestamp, fits: impl Fn(&Ask) -> bool) -> Option<usize> {
-        for (i, item) in self.items.iter().enumerate() {
+        for (i, item) in self.items.iter().enumerate().take(SOUGHT) {
             if self.lossy && item.at > t || matches!(item.ask, Ask::Hole) {
                 return None;
             }
@@ -374,7 +377,8 @@ impl Queue {
         for txn in unsure.filter_map(|i| i.txn.as_mut()) {
             txn.taint(Quality::GAP);
         }
-        if let Some(at) = self.items.back().map(|i| i.at) {
+        // One hole is enough: what was said between two of them does not wait here.
+        if let Some(at) = self.items.back().filter(|i| !matches!(i.ask, Ask::Hole)).map(|i| i.at) {
             self.items.push_back(Item { ask: Ask::Hole, at, txn: None, claimed: false });
         }
     }

@@ -563,6 +563,29 @@ fn what_waits_and_what_is_kept_is_capped() {
 }
 
 #[test]
+fn losses_one_after_the_other_do_not_pile_up() {
+    let mut h = open();
+    for _ in 0..5000 {
+        h.feed(C, &parse("", "select 1", &[]));
+        h.gap(C, 100);
+    }
+    assert!(h.session().held() < 16_000, "{}", h.session().held());
+}
+
+#[test]
+fn an_answer_is_not_looked_for_in_all_that_waits() {
+    for (before, found) in [(100, true), (300, false)] {
+        let mut h = open();
+        for _ in 0..before {
+            h.feed(C, &parse("", "select 1", &[]));
+        }
+        h.feed(C, &bind("", "", &[]));
+        h.feed(S, BOUND);
+        assert_eq!(h.anomalies()[0], if found { "postgresql-order" } else { "postgresql-unasked" });
+    }
+}
+
+#[test]
 fn other_protocols_are_given_back() {
     for (dir, other) in [
         (C, &b"GET / HTTP/1.1\r\n"[..]),

@@ -116,7 +116,9 @@ impl Packer {
     /// Makes messages of all that was added; of several datagrams only with `together`.
     pub(super) fn pack(&mut self, together: bool) {
         let mut records = std::mem::take(&mut self.records);
-        if together {
+        // Where none can go with another they stay in order.
+        let several = records.iter().filter(|w| w.source == Source::Batch).nth(1).is_some();
+        if together && several {
             records.sort_by_key(|w| std::cmp::Reverse(w.segment / CLASS));
         }
         for whole in records.drain(..) {
@@ -231,6 +233,16 @@ mod tests {
         let turns: Vec<usize> = (0..18).map(|i| [2400 + i % 5, 1480 - i % 5][i % 2]).collect();
         let (messages, _) = packed(&turns, Chunking::default(), true);
         assert_eq!(messages.iter().map(|m| m.pieces).collect::<Vec<_>>(), [18, 18]);
+    }
+
+    #[test]
+    fn what_is_compressed_stays_in_order() {
+        let mut packer = Packer::new(1);
+        for n in 1..20 {
+            assert!(packer.add(Source::Compressed, n * 1000..n * 1000 + n * 50, Chunking::default()));
+        }
+        packer.pack(true);
+        assert!(packer.pieces.is_sorted_by_key(|p| p.bytes.start) && packer.pieces.len() == 19);
     }
 
     #[test]

@@ -272,6 +272,7 @@ const AHEAD: usize = 16;
 
 /// The largest IP datagram that counts as tiny.
 const TINY: u32 = 64;
+
 /// To everyone, or to a group: no pair of ends, but a host that calls into the room. A broadcast in a
 /// subnet is known by its Ethernet address alone.
 fn is_background(p: &Packet<'_>) -> bool {

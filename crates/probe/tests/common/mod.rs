@@ -84,7 +84,10 @@ pub(crate) struct Told {
 pub(crate) fn tell<'a>(frames: impl IntoIterator<Item = Frame<'a>>) -> Told {
     let settings = probe::config::load(None, &[]).expect("the defaults are right");
     let shares = Shares::of(settings.mem_limit, 0, 1, 0);
-    let mut engine = Engine::new(plan::engine_config(&settings, shares.engine, Seed::default()));
+    let mut config = plan::engine_config(&settings, shares.engine, Seed::default());
+    // Files are read whole.
+    config.background = true;
+    let mut engine = Engine::new(config);
     let mut writer = Writer::new(Format::Nano, false, &Identity::default(), Zone::utc());
     let mut records = Vec::new();
     let mut take = |head: &Record, body: &Record| {

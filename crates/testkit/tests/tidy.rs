@@ -31,12 +31,13 @@ fn walk(folder: &Path) -> Vec<PathBuf> {
     let mut out = Vec::new();
     for path in entries.map(|e| e.expect("an entry").path()) {
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        if path.is_symlink() || name.starts_with("target") && path.is_dir() && !path.ends_with("fuzz/targets")
-        {
+        // In a worktree `.git` is a file that names a path.
+        let left_out = name == ".git" || path.is_symlink();
+        if left_out || name.starts_with("target") && path.is_dir() && !path.ends_with("fuzz/targets") {
             continue;
         }
         match path.is_dir() {
-            true if matches!(&*name, ".git" | "corpus" | "artifacts" | "node_modules") => {}
+            true if matches!(&*name, "corpus" | "artifacts" | "node_modules") => {}
             true => out.extend(walk(&path)),
             false => out.push(path),
         }

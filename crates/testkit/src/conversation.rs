@@ -137,6 +137,18 @@ impl Conversation {
         self
     }
 
+    /// How many frames there are so far.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.frames.len()
+    }
+
+    /// Is there none yet?
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.frames.is_empty()
+    }
+
     /// All frames.
     #[must_use]
     pub fn frames(self) -> Vec<TimedFrame> {

@@ -5,6 +5,7 @@
 //! * [`cut`] changes a list of frames as networks do (split, merge, reorder, duplicate, drop): what
 //!   a probe tells of it must not change, or only as far as something was lost.
 //! * [`pcap`] turns captures into lists of frames and back.
+//! * [`replay`] plays both ends of databases that cannot be had, from their specifications.
 //! * [`golden`] holds what is told of `testdata/` against what is expected.
 //!
 //! Everything is repeatable: noise comes from a seed, time from the script.
@@ -23,6 +24,7 @@ pub mod cut;
 pub mod golden;
 mod packet;
 pub mod pcap;
+pub mod replay;
 
 pub use conversation::{Conversation, Sender};
 pub use packet::{Flag, Packet};

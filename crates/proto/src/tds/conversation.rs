@@ -8,7 +8,7 @@ use super::types::Era;
 use super::wire::{self, HEADER, Header, NAME, message, status, utf8};
 use crate::session::{Cx, Txn};
 use base::{Direction, Mark};
-use record::Quality;
+use record::{Quality, f::sql as f};
 use std::collections::VecDeque;
 
 /// What is the same for all sessions of a connection.
@@ -24,6 +24,9 @@ pub(super) struct Shared {
     pub(super) tls: bool,
     /// The server wants it for the login alone.
     pub(super) login_only: bool,
+    /// The rest of an answer that was lost in part is passed by: what looks like a packet in it may be none. The
+    /// next request ends it, whose answer begins anew.
+    pub(super) passes: bool,
     /// Something was understood: from then on nonsense is an anomaly, not a wrong guess.
     pub(super) proven: bool,
 }
@@ -38,6 +41,7 @@ impl Shared {
             bulk: Box::default(),
             tls: false,
             login_only: false,
+            passes: false,
             proven: false,
         }
     }
@@ -89,6 +93,8 @@ enum Answer {
     Tokens,
     /// Options of a pre-login: kept whole.
     Options,
+    /// Tokens for a request that was not seen: it may have chosen another database.
+    Orphan,
     /// Nothing waits for it, or it is of TLS.
     #[default]
     Ignored,
@@ -170,7 +176,7 @@ impl Conversation {
         half.left = half.left.saturating_sub(piece.len());
         half.last = cx.mark_at(at.saturating_add(piece.len().saturating_sub(1)));
         half.total = half.total.saturating_add(piece.len() as u64);
-        if dir == Direction::ToClient && self.answer == Answer::Tokens {
+        if dir == Direction::ToClient && matches!(self.answer, Answer::Tokens | Answer::Orphan) {
             self.answered(cx, shared, piece);
         } else {
             let half = self.half(dir);
@@ -233,7 +239,7 @@ impl Conversation {
     fn answer_begins(&mut self) {
         self.server.want = 0;
         self.answer = match self.queue.front() {
-            None => Answer::Ignored,
+            None => Answer::Orphan,
             Some(ask) if ask.what == What::Prelogin => {
                 self.server.want = 256;
                 Answer::Options
@@ -320,6 +326,14 @@ impl Conversation {
 
     fn event(&mut self, cx: &mut Cx<'_>, shared: &mut Shared, event: Event<'_>) {
         let last = self.server.last;
+        if let Event::Database(name) = event {
+            shared.db = utf8(name, NAME).into();
+            shared.proven = true;
+            return;
+        }
+        if self.answer != Answer::Tokens {
+            return;
+        }
         let Some(ask) = self.queue.front_mut() else { return };
         if !ask.begun {
             ask.answering(last);
@@ -331,10 +345,7 @@ impl Conversation {
                 self.queued = self.queued.saturating_sub(before).saturating_add(ask.heap());
                 shared.proven = true;
             }
-            Event::Database(name) => {
-                shared.db = utf8(name, NAME).into();
-                shared.proven = true;
-            }
+            Event::Database(_) => {}
             Event::Login(version) => {
                 ask.done = true;
                 if let Some(era) = wire::era(version) {
@@ -377,8 +388,12 @@ impl Conversation {
 
     fn answer_ends(&mut self, cx: &mut Cx<'_>, shared: &mut Shared, bytes: &[u8]) {
         let last = self.server.last;
-        match std::mem::take(&mut self.answer) {
-            Answer::Ignored => {}
+        let answer = self.answer;
+        if answer != Answer::Tokens {
+            self.answer = Answer::Ignored;
+        }
+        match answer {
+            Answer::Ignored | Answer::Orphan => {}
             Answer::Options => {
                 if wire::is_tls(bytes) {
                     shared.tls = true;
@@ -396,6 +411,7 @@ impl Conversation {
                 let mut tokens = std::mem::take(&mut self.tokens);
                 let whole = tokens.end(shared.dialect, &mut |e| self.event(cx, shared, e));
                 self.tokens = tokens;
+                self.answer = Answer::Ignored;
                 if let Some(ask) = self.queue.front_mut()
                     && !whole
                 {
@@ -442,6 +458,7 @@ impl Conversation {
         half.total = half.total.saturating_add(n);
         if dir == Direction::ToClient {
             self.tokens.hole();
+            self.forget_database(shared);
             if self.answer == Answer::Tokens
                 && let Some(ask) = self.queue.front_mut()
             {
@@ -452,6 +469,20 @@ impl Conversation {
             self.packet_ends(cx, shared, dir, &[]);
         }
         true
+    }
+
+    /// Some of an answer was lost: if it may have told of another database, which it is is not known.
+    fn forget_database(&mut self, shared: &mut Shared) {
+        let may = |ask: &Ask| match ask.txn.as_ref().and_then(|t| t.record.as_ref()) {
+            Some(r) => {
+                let text = r.text_of(&f::SQL);
+                text.windows(3).any(|w| w.eq_ignore_ascii_case(b"use"))
+            }
+            None => false,
+        };
+        if self.queue.is_empty() && self.answer == Answer::Orphan || self.queue.iter().any(may) {
+            shared.db = Box::default();
+        }
     }
 
     /// Where packets begin is no longer known.
@@ -469,6 +500,7 @@ impl Conversation {
             Direction::ToClient => {
                 self.server.reset();
                 self.tokens.hole();
+                self.forget_database(shared);
                 let messages = self.queue.iter().filter(|a| a.last).count();
                 // Of several the next answer may be anyone's.
                 if messages > 1 || self.queue.len() != messages {

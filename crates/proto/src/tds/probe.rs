@@ -39,8 +39,17 @@ fn framed(head: &[u8], body: fn(Header, &[u8]) -> Verdict) -> Verdict {
         }
         return verdict;
     }
+    // A packet may fit and prove nothing, as an attention does: those behind it are looked at too.
     rest = head;
-    packet(rest, body)
+    for _ in 0..CHAIN {
+        verdict = packet(rest, body);
+        let len = rest.first_chunk().and_then(|h| header(*h)).map_or(usize::MAX, |h| h.len);
+        match (verdict, rest.get(len.saturating_add(HEADER)..)) {
+            (Verdict::More, Some(next)) if !next.is_empty() && next.first() != Some(&SMID) => rest = next,
+            _ => break,
+        }
+    }
+    verdict
 }
 
 fn packet(bytes: &[u8], body: fn(Header, &[u8]) -> Verdict) -> Verdict {

@@ -34,6 +34,7 @@ impl Conversation {
             self.give_up(cx, Quality::PERFECT);
         }
         self.early = false;
+        shared.passes &= header.kind == message::ATTENTION;
         if header.status & status::RESET != 0 {
             shared.statements.clear();
         }
@@ -179,9 +180,13 @@ impl Conversation {
                 Some(txn) => Some(txn),
                 None => call.told.then(|| cx.open(Kind::Sql, 0)),
             };
-            let prepares = call.prepares.then(|| Box::from(call.sql.as_slice()));
+            // A text that is not whole would be taken for that of its executions.
+            let prepares = (call.prepares && !self.client.holed).then(|| Box::from(call.sql.as_slice()));
             match txn {
                 Some(mut txn) if call.told => {
+                    if self.client.holed {
+                        txn.taint(Quality::GAP);
+                    }
                     txn.text(&f::SQL, &call.sql, cap);
                     if let Some(p) = &call.params {
                         txn.text(&f::PARAMS, p, cap);

@@ -74,6 +74,8 @@ impl Session {
     fn lose(&mut self, cx: &mut Cx<'_>, dir: Direction) {
         let line = self.line(dir);
         (line.sync, line.frame) = (false, Frame::None);
+        // Headers of SMP leave no doubt.
+        self.shared.passes |= dir == Direction::ToClient && self.sessions.is_empty();
         self.plain.lose(cx, &mut self.shared, dir);
         for (_, c) in &mut self.sessions {
             c.lose(cx, &mut self.shared, dir);
@@ -109,6 +111,9 @@ impl Session {
     /// Bytes where a packet, a frame or a record begins.
     fn boundary(&mut self, cx: &mut Cx<'_>, dir: Direction, bytes: &[u8]) -> Progress {
         if !self.line(dir).sync {
+            if self.shared.passes && dir == Direction::ToClient && !self.shared.tls {
+                return Progress::Consumed(bytes.len());
+            }
             match self.begins(dir, bytes) {
                 Err(need) => return Progress::Need(need),
                 Ok(false) => {

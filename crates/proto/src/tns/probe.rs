@@ -5,7 +5,24 @@ use super::{call, text, verdict};
 use crate::session::Verdict;
 use base::Direction;
 
+/// One packet may fit and prove nothing, as markers, fetches and rows do: those behind it are looked at too.
 pub(super) fn look(dir: Direction, head: &[u8]) -> Verdict {
+    /// Packets that are looked at: one of the first is a call with a text, as a rule.
+    const PACKETS: usize = 32;
+    let mut rest = head;
+    for _ in 0..PACKETS {
+        let verdict = packet(dir, rest);
+        let len = rest.first_chunk::<HEADER>().and_then(|h| header(*h, false)).map_or(usize::MAX, |h| h.len);
+        match (verdict, rest.get(len..)) {
+            (Verdict::More, Some(next)) if !next.is_empty() => rest = next,
+            _ => return verdict,
+        }
+    }
+    Verdict::More
+}
+
+/// The first packet of these bytes.
+fn packet(dir: Direction, head: &[u8]) -> Verdict {
     let Some(first) = head.first_chunk::<HEADER>() else {
         return match head {
             // A length in front.

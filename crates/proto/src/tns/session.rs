@@ -66,6 +66,9 @@ struct Half {
     sync: bool,
     /// Bytes of the packet that are to be passed by.
     skip: usize,
+    /// The rest of a message that was lost in part is passed by: what looks like a packet in it may be none. The
+    /// other side speaks when it is over.
+    passes: bool,
     ended: bool,
 }
 
@@ -433,7 +436,7 @@ impl Session {
     fn lose(&mut self, cx: &mut Cx<'_>, dir: Direction, boundary: bool) {
         if boundary {
             let half = self.half(dir);
-            (half.sync, half.skip) = (false, 0);
+            (half.sync, half.skip, half.passes) = (false, 0, true);
         }
         match dir {
             Direction::ToServer => {
@@ -463,6 +466,10 @@ impl Parser for Session {
             let half = self.half(dir);
             half.skip = half.skip.saturating_sub(n);
             return Progress::Consumed(n);
+        }
+        self.half(dir.flip()).passes = false;
+        if self.half(dir).passes && !self.half(dir).sync {
+            return Progress::Consumed(bytes.len());
         }
         let Some(head) = bytes.first_chunk::<HEADER>() else { return Progress::Need(HEADER) };
         if !self.half(dir).sync {

@@ -83,25 +83,30 @@ fn message(tail: &[u8]) -> Option<(usize, u32, &[u8])> {
     }
 }
 
-/// Finds the numbers: those that fit the call to the end, the last such if there are more.
+/// Finds the numbers: those that fit the call to the end. Of several those that end last are the verdict's; what
+/// begins within it may fit to the same end.
 fn status(bytes: &[u8], seq: u8) -> Option<Status> {
     /// The message that carries them.
     const STATUS: u8 = 4;
-    let mut found = None;
+    let mut found: Option<(usize, Status)> = None;
     for (i, b) in bytes.iter().enumerate() {
         if *b == STATUS {
             let body = bytes.get(i.saturating_add(1)..).unwrap_or_default();
-            if let Some(s) = thin(body, seq).or_else(|| oci(body, seq)).or_else(|| old_oci(body, seq)) {
-                found = Some(s);
+            let fits = thin(body, seq).or_else(|| oci(body, seq)).or_else(|| old_oci(body, seq));
+            if let Some((left, s)) = fits
+                && found.is_none_or(|(before, _)| left < before)
+            {
+                found = Some((left, s));
             }
         }
     }
-    found
+    found.map(|(_, s)| s)
 }
 
 /// As thin clients get it: call status, sequence, rows, error, two of arrays, cursor, position, kind, fatal, flags,
-/// three bytes, row identifier in five, error of the system, number of the call.
-fn thin(bytes: &[u8], seq: u8) -> Option<Status> {
+/// three bytes, row identifier in five, error of the system, number of the call. The flags are a number as servers
+/// 10 write them, and one byte as python-oracledb reads them of later ones.
+fn thin(bytes: &[u8], seq: u8) -> Option<(usize, Status)> {
     let mut r = Reader::new(bytes);
     number(&mut r).filter(|n| *n <= 0xff_ffff)?;
     number(&mut r)?;
@@ -115,7 +120,14 @@ fn thin(bytes: &[u8], seq: u8) -> Option<Status> {
         _ => return None,
     }
     r.skip(2, "kind, is it fatal").ok()?;
-    number(&mut r)?;
+    let (mut flags, mut byte) = (r, r);
+    let left = number(&mut flags).and_then(|_| ends(flags, seq));
+    let left = left.or_else(|| byte.skip(1, "flags").ok().and_then(|()| ends(byte, seq)))?;
+    Some((left, Status { rows, error, cursor }))
+}
+
+/// Behind the flags: does it end with the number of this call? Gives how many bytes are left then.
+fn ends(mut r: Reader<'_>, seq: u8) -> Option<usize> {
     r.skip(3, "options, parameter, warnings").ok()?;
     number(&mut r)?;
     number(&mut r)?;
@@ -124,16 +136,15 @@ fn thin(bytes: &[u8], seq: u8) -> Option<Status> {
     number(&mut r)?;
     number(&mut r)?;
     // With one more in between at older servers.
-    let call = match r.rest() {
-        [0, call, ..] if seq != 0 => call,
-        [call, ..] => call,
-        [] => return None,
-    };
-    (*call == seq).then_some(Status { rows, error, cursor })
+    match r.rest() {
+        [0, call, rest @ ..] if seq != 0 && *call == seq => Some(rest.len()),
+        [call, rest @ ..] if *call == seq => Some(rest.len()),
+        _ => None,
+    }
 }
 
 /// As OCI 10 gets it, in fixed places: status 0, sequence 4, a flag, rows 7, error 11, cursor 17, call 48.
-fn oci(bytes: &[u8], seq: u8) -> Option<Status> {
+fn oci(bytes: &[u8], seq: u8) -> Option<(usize, Status)> {
     let mut r = Reader::new(bytes);
     let status = r.le32("status").ok()?;
     r.le16("sequence").ok()?;
@@ -143,11 +154,11 @@ fn oci(bytes: &[u8], seq: u8) -> Option<Status> {
     r.le32("arrays").ok()?;
     let cursor = u32::from(r.le16("cursor").ok()?);
     (status <= 0xff && bytes.get(48) == Some(&seq) && bytes.get(49..52) == Some(&[0, 0, 1]))
-        .then_some(Status { rows, error, cursor })
+        .then_some((bytes.len().saturating_sub(52), Status { rows, error, cursor }))
 }
 
 /// As OCI 9 gets it: status 0, rows 4, error 8, cursor 14, call 46.
-fn old_oci(bytes: &[u8], seq: u8) -> Option<Status> {
+fn old_oci(bytes: &[u8], seq: u8) -> Option<(usize, Status)> {
     let mut r = Reader::new(bytes);
     let status = r.le32("status").ok()?;
     let rows = r.le32("rows").ok()?;
@@ -155,7 +166,7 @@ fn old_oci(bytes: &[u8], seq: u8) -> Option<Status> {
     r.le32("arrays").ok()?;
     let cursor = u32::from(r.le16("cursor").ok()?);
     (status <= 0xff && bytes.get(46) == Some(&seq) && bytes.get(47..50) == Some(&[0, 0, 0]))
-        .then_some(Status { rows, error, cursor })
+        .then_some((bytes.len().saturating_sub(50), Status { rows, error, cursor }))
 }
 
 #[cfg(test)]
@@ -195,6 +206,14 @@ mod tests {
         let v = read(&t, 12);
         assert!(v.is_end && v.error.is_none());
         assert_eq!(v.status.map(|s| s.rows), Some(2));
+    }
+
+    #[test]
+    fn flags_of_one_byte() {
+        // Sequence 7, 12 rows, cursor 2, flags 0x20, a row identifier; call 7, padding, error 0, 12 rows.
+        let t = b"\x04\x01\x01\x01\x07\x01\x0c\0\0\0\x01\x02\0\x03\0\x20\0\0\0\x01\x09\x01\x04\0\x01\x05\x01\x0c\0\0\x07\0\x01\x01\0\0\0\0\0\x01\x0c";
+        assert_eq!(read(t, 7).status, Some(Status { rows: 12, error: 0, cursor: 2 }));
+        assert_eq!(read(t, 8).status, None);
     }
 
     #[test]

@@ -53,12 +53,32 @@ pub(super) struct Item {
     pub(super) txn: Option<Txn>,
     /// A later message is the one that is told.
     pub(super) claimed: bool,
+    /// Heap of it, as counted when it was put in.
+    heap: usize,
+}
+
+impl Item {
+    fn new(ask: Ask, txn: Option<Txn>, at: Timestamp) -> Item {
+        let before = match &ask {
+            Ask::Parse(_, Some(s)) => s.text.capacity().saturating_add(s.types.capacity()),
+            _ => 0,
+        };
+        let heap = before.saturating_add(heap(txn.as_ref()));
+        Item { ask, at, txn, claimed: false, heap }
+    }
+}
+
+/// Heap of a transaction's record.
+fn heap(txn: Option<&Txn>) -> usize {
+    txn.and_then(|t| t.record.as_ref()).map_or(0, |r| r.heap())
 }
 
 /// All that waits.
 #[derive(Debug)]
 pub(super) struct Queue {
     items: VecDeque<Item>,
+    /// Heap of them: counted as they come and go, since it is asked for with every packet.
+    heap: usize,
     /// Number of the first of `items`.
     base: u64,
     /// Number of the first item of the group that is being asked.
@@ -101,6 +121,7 @@ impl Queue {
     pub(super) fn new() -> Queue {
         Queue {
             items: VecDeque::new(),
+            heap: 0,
             base: 1,
             group: 1,
             begun: false,
@@ -176,31 +197,45 @@ impl Queue {
             self.gone.extend(txn.map(|t| (t, cx.now)));
             return;
         }
-        self.items.push_back(Item { ask, at, txn, claimed: false });
+        self.put(Item::new(ask, txn, at));
         // Far fewer transactions than messages are kept.
         let oldest = self.end_seq().saturating_sub((most as u64).saturating_mul(TOLD));
         let strip = self.stripped.max(self.base);
         self.stripped = strip;
         if strip < oldest {
             self.stripped = strip.saturating_add(1);
-            if let Some(txn) = self.item(strip).and_then(|i| i.txn.take()) {
+            if let Some(txn) = self.place(strip).and_then(|i| self.take_txn(i)) {
                 cx.anomaly("postgresql-pipeline");
                 self.gone.push((txn, cx.now));
             }
         }
     }
 
-    /// An item by its number.
-    pub(super) fn item(&mut self, seq: u64) -> Option<&mut Item> {
-        self.items.get_mut(usize::try_from(seq.checked_sub(self.base)?).ok()?)
+    fn put(&mut self, item: Item) {
+        self.heap = self.heap.saturating_add(item.heap);
+        self.items.push_back(item);
+    }
+
+    /// Where the item of a number is.
+    fn place(&self, seq: u64) -> Option<usize> {
+        usize::try_from(seq.checked_sub(self.base)?).ok()
+    }
+
+    /// Takes the transaction of an item.
+    fn take_txn(&mut self, place: usize) -> Option<Txn> {
+        let item = self.items.get_mut(place)?;
+        let txn = item.txn.take();
+        let less = heap(txn.as_ref()).min(item.heap);
+        item.heap = item.heap.saturating_sub(less);
+        self.heap = self.heap.saturating_sub(less);
+        txn
     }
 
     /// Takes over the transaction of an item that still waits; only from the group being asked.
     pub(super) fn claim(&mut self, seq: u64) -> Option<Txn> {
-        let same = seq >= self.group;
-        let item = self.item(seq)?;
-        item.claimed = true;
-        if same { item.txn.take() } else { None }
+        let place = self.place(seq)?;
+        self.items.get_mut(place)?.claimed = true;
+        if seq >= self.group { self.take_txn(place) } else { None }
     }
 
     /// The transaction that was put in last.
@@ -223,6 +258,7 @@ impl Queue {
     /// Takes out what was answered.
     pub(super) fn pop(&mut self) -> Option<Item> {
         let item = self.items.pop_front()?;
+        self.heap = self.heap.saturating_sub(item.heap);
         self.base = self.base.saturating_add(1);
         if self.items.is_empty() && self.items.capacity() > KEPT {
             self.items.shrink_to(KEPT);
@@ -249,9 +285,9 @@ impl Queue {
         const NEAR: usize = 16;
         let front = self.items.front()?;
         let far = if front.claimed { NEAR } else { 1 };
-        for item in self.items.iter_mut().take(far) {
+        for (i, item) in self.items.iter().enumerate().take(far) {
             if item.txn.is_some() {
-                return item.txn.take();
+                return self.take_txn(i);
             }
             if item.ask.ends_group() {
                 break;
@@ -379,7 +415,7 @@ impl Queue {
         }
         // One hole is enough: what was said between two of them does not wait here.
         if let Some(at) = self.items.back().filter(|i| !matches!(i.ask, Ask::Hole)).map(|i| i.at) {
-            self.items.push_back(Item { ask: Ask::Hole, at, txn: None, claimed: false });
+            self.put(Item::new(Ask::Hole, None, at));
         }
     }
 
@@ -443,14 +479,12 @@ impl Queue {
 
     /// Heap bytes held.
     pub(super) fn held(&self) -> usize {
-        let queue = self.items.capacity().saturating_mul(std::mem::size_of::<Item>());
-        self.items.iter().fold(queue, |n, i| {
-            let before = match &i.ask {
-                Ask::Parse(_, Some(s)) => s.text.capacity().saturating_add(s.types.capacity()),
-                _ => 0,
-            };
-            let record = i.txn.as_ref().and_then(|t| t.record.as_ref()).map_or(0, |r| r.heap());
-            n.saturating_add(before).saturating_add(record)
-        })
+        self.items.capacity().saturating_mul(size_of::<Item>()).saturating_add(self.heap)
+    }
+
+    /// What was counted, and what it comes to when it is gone through.
+    #[cfg(test)]
+    pub(super) fn weights(&self) -> [usize; 2] {
+        [self.heap, self.items.iter().map(|i| i.heap).sum()]
     }
 }

@@ -573,6 +573,40 @@ fn losses_one_after_the_other_do_not_pile_up() {
 }
 
 #[test]
+fn what_is_held_is_counted_as_it_comes_and_goes() {
+    let mut h = open().limits(Limits { pipeline: 4, ..Limits::default() });
+    let mut most = 0;
+    for round in 0..60 {
+        let ask = [parse("s", "select $1", &[23]), bind("", "s", &["7"]), execute("", 0), sync()];
+        let answer = match round % 5 {
+            0 => vec![PARSED.to_vec(), BOUND.to_vec(), done("SELECT 1"), ready(b'I')],
+            1 => vec![PARSED.to_vec(), error("ERROR", "22P02", "no"), ready(b'I')],
+            2 => vec![error("ERROR", "42601", "no"), ready(b'I')],
+            _ => Vec::new(),
+        };
+        for part in ask {
+            h.feed(C, &part);
+            let [counted, sum] = h.session().queue.weights();
+            assert_eq!(counted, sum);
+            most = most.max(sum);
+        }
+        if round % 13 == 12 {
+            h.gap(if round % 2 == 0 { C } else { S }, 10);
+        }
+        for part in answer {
+            h.feed(S, &part);
+            let [counted, sum] = h.session().queue.weights();
+            assert_eq!(counted, sum);
+        }
+    }
+    h.wait(5000);
+    h.feed(C, &query("select 1"));
+    h.feed(S, &join(&[done("SELECT 1"), ready(b'I')]));
+    h.feed(S, &ready(b'I'));
+    assert_eq!((h.session().queue.weights(), most > 0), ([0, 0], true));
+}
+
+#[test]
 fn an_answer_is_not_looked_for_in_all_that_waits() {
     for (before, found) in [(100, true), (300, false)] {
         let mut h = open();

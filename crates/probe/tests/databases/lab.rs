@@ -142,7 +142,8 @@ impl Lab {
         let said = self.dir.join("tcpdump");
         let log = fs::File::create(&said).unwrap();
         let mut command = Command::new("tcpdump");
-        command.args(["-q", "-i", CARD, "-p", "-U", "--immediate-mode", "-B", "65536", "-s", "65535"]);
+        // Not --immediate-mode: its ring has a slot of 64 KB for every segment, and soon none.
+        command.args(["-q", "-i", CARD, "-p", "-U", "-B", "65536", "-s", "65535"]);
         command.arg("-w").arg(file).arg(format!("tcp port {port}"));
         let child = self.in_server(|| command.stdin(Stdio::null()).stderr(log).spawn().unwrap());
         until("tcpdump listens", 10, || fs::read_to_string(&said).unwrap().contains("listening"));

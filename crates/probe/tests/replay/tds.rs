@@ -347,6 +347,12 @@ fn tls_login() -> Tds {
     t.answer(goods(1, 1).done(1, false));
     t.batch("select 2 as behind_tls");
     t.answer(Answer::new().error(229, 5, 14, "Permission denied.").done_failed());
+    t.batch("select * from goods -- behind TLS");
+    t.answer(goods(12, 3).done(12, false));
+    t.batch("update goods set price = 3");
+    t.answer(Answer::new().done(12, false));
+    t.batch("select 'the last of them'");
+    t.answer(goods(1, 1).done(1, false));
     t
 }
 

@@ -111,7 +111,7 @@ impl Session {
     /// Bytes where a packet, a frame or a record begins.
     fn boundary(&mut self, cx: &mut Cx<'_>, dir: Direction, bytes: &[u8]) -> Progress {
         if !self.line(dir).sync {
-            if self.shared.passes && dir == Direction::ToClient && !self.shared.tls {
+            if self.shared.passes && dir == Direction::ToClient {
                 return Progress::Consumed(bytes.len());
             }
             match self.begins(dir, bytes) {

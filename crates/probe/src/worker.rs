@@ -24,6 +24,10 @@ const CLOCK_LAG: u64 = 120 * base::MILLI;
 const WAIT_MS: i32 = 250;
 /// Records wait in a batch for at most this long.
 const FLUSH_EVERY: Duration = Duration::from_millis(100);
+/// A worker that is to stop waits so long for the block that the kernel still fills.
+const LAST_BLOCK: Duration = Duration::from_millis(2 * RETIRE_MS as u64);
+/// And reads no more often behind that: a host that is never quiet must not hold it.
+const LAST_ROUNDS: u32 = 64;
 /// How often the account is told.
 const TELL_EVERY: Duration = Duration::from_secs(1);
 
@@ -175,14 +179,20 @@ impl Worker<'_> {
                 self.tell();
             }
         };
-        // What lies in the ring was seen: it is reported too.
-        for _ in 0..64 {
+        // What lies in the ring was seen: it is reported too, once the kernel gives the last block away.
+        self.ring.set_pace(None);
+        let (begun, mut rounds) = (Instant::now(), 0);
+        while rounds < LAST_ROUNDS {
+            let left = LAST_BLOCK.saturating_sub(begun.elapsed());
             let (engine, out) = (&mut self.engine, &mut self.out);
-            let polled = self.ring.poll(0, &mut |frames| {
+            let polled = self.ring.poll(left.as_millis() as i32, &mut |frames| {
                 engine.frames(frames, &mut |h: &Record, b: &Record| out.record(h, b));
             });
-            if !matches!(polled, Ok(n) if n > 0) {
-                break;
+            match polled {
+                Ok(0) if left.is_zero() => break,
+                // Within the time it is the clock that ends it, behind it the count.
+                Ok(_) => rounds += u32::from(left.is_zero()),
+                Err(_) => break,
             }
         }
         let (engine, out) = (&mut self.engine, &mut self.out);

@@ -296,9 +296,10 @@ impl Talk {
         let end = cx.mark_at(s.last);
         let connection = s.method.class == 10;
         let [_, class, id] = s.args.shorts;
-        // It names the method at fault.
+        // It names the method at fault. (That a close is one is a liar's word: it has a code of its own.)
         let at = self.asks.iter().position(|a| {
-            (connection || a.channel == s.channel) && a.method.class == class && a.method.id == id
+            let here = connection || a.channel == s.channel;
+            here && a.method.class == class && a.method.id == id && a.method.role != Role::Close
         });
         let at_fault = match (at, &self.login) {
             (Some(at), _) => self.asked(at).map(|a| a.txn),

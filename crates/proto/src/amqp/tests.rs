@@ -320,6 +320,16 @@ fn a_publish_that_closes_the_channel() {
 }
 
 #[test]
+fn a_close_is_not_at_fault_for_another() {
+    let mut h = begun();
+    h.feed(C, &close(1, 501, "mine", 0, 0));
+    h.feed(S, &close(1, 504, "yours", 20, 40));
+    // A row with two codes is no row.
+    let got = lines(h.rows());
+    assert_eq!(got.iter().filter(|l| l.contains("504")).count(), 1, "{got:?}");
+}
+
+#[test]
 fn what_the_server_says_by_itself() {
     let mut script = begin();
     let returned = method(1, 60, 50, &[&312u16.to_be_bytes(), &s("NO_ROUTE"), &s("e"), &s("k")]);

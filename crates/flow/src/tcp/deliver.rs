@@ -87,8 +87,7 @@ impl<T> Flow<T> {
             let ack = seg.h.flags.ack().then_some(seg.h.ack);
             if fast && self.owed(side, ack).is_none() {
                 let Some(s) = self.stream(side) else { return };
-                s.bytes.next = run.end();
-                s.bytes.started = true;
+                s.bytes.told_to(run.end());
                 let mark = self.mark();
                 self.tell(side, &mark, run, sh, ev);
             } else {
@@ -136,8 +135,7 @@ impl<T> Flow<T> {
                 // In order up to the first segment held; that one goes on.
                 let free = first.map_or(run.len, |f| f.wrapping_sub(next));
                 let (head, rest) = run.split(free);
-                s.bytes.next = head.end();
-                s.bytes.started = true;
+                s.bytes.told_to(head.end());
                 if let Some(w) = &mut s.bytes.waiting {
                     w.told = now;
                 }
@@ -199,8 +197,7 @@ impl<T> Flow<T> {
         let Some(s) = self.stream(side) else { return };
         let len = dist(to, s.bytes.next);
         if len > 0 {
-            s.bytes.next = to;
-            s.bytes.started = true;
+            s.bytes.told_to(to);
             let told = s.bytes.waiting.as_ref().map_or(mark.time, |w| w.told);
             let mark = Mark { time: told.max(mark.time), ..*mark };
             self.tell_gap(side, &mark, u64::from(len.unsigned_abs()), sh, ev);
@@ -230,8 +227,7 @@ impl<T> Flow<T> {
             let run = Run { seq: h.seq, len: h.len, bytes: &h.bytes };
             let run = run.split(next.wrapping_sub(h.seq)).1;
             if run.len > 0 {
-                s.bytes.next = run.end();
-                s.bytes.started = true;
+                s.bytes.told_to(run.end());
                 if self.watch_acks && h.came.ack.is_some_and(|ack| dist(ack, other) >= 0) {
                     let dir = self.direction(side.other());
                     ev.acked(self, dir, &mark);

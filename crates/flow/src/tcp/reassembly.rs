@@ -76,6 +76,15 @@ pub(crate) struct Reassembly {
     pub(crate) waiting: Option<Box<Waiting>>,
 }
 
+impl Reassembly {
+    /// Bytes, or a gap, were told up to `next`.
+    #[inline]
+    pub(crate) fn told_to(&mut self, next: u32) {
+        self.next = next;
+        self.started = true;
+    }
+}
+
 /// A range of the stream with the bytes that were captured of it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Run<'a> {

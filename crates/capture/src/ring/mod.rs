@@ -319,15 +319,20 @@ impl Ring {
                 Scope::All => block::walk(block, |_| true, sink),
                 scope => block::walk(block, |ifindex| scope.admits(ifindex), sink),
             };
-            self.map.release(self.next);
+            self.pass_on();
             self.rest.read();
-            self.next = if self.next + 1 < self.blocks { self.next + 1 } else { 0 };
             frames += walked.frames as usize;
             self.stats.filtered += walked.filtered;
             self.stats.unknown_link += walked.unknown_link;
             self.stats.broken += walked.broken;
         }
         Ok(frames)
+    }
+
+    /// Gives the next block back to the kernel, and goes on to the one behind it.
+    fn pass_on(&mut self) {
+        self.map.release(self.next);
+        self.next = if self.next + 1 < self.blocks { self.next + 1 } else { 0 };
     }
 
     /// The counters, the kernel's among them.

@@ -100,8 +100,7 @@ impl Ring {
         let waiting = (0..self.blocks).take_while(|n| self.map.block(at(*n)).is_some()).count();
         for _ in leave..waiting {
             let frames = self.map.block(self.next).map_or(0, block::count);
-            self.map.release(self.next);
-            self.next = if self.next + 1 < self.blocks { self.next + 1 } else { 0 };
+            self.pass_on();
             self.stats.skipped += u64::from(frames);
         }
     }

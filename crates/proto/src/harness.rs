@@ -404,6 +404,15 @@ impl Noise {
     }
 }
 
+/// Who sends what, in turn.
+pub type Script = Vec<(Direction, Vec<u8>)>;
+
+/// A script as [`cut_every_way`] and [`mutations`] take it.
+#[must_use]
+pub fn slices(script: &[(Direction, Vec<u8>)]) -> Vec<(Direction, &[u8])> {
+    script.iter().map(|(d, b)| (*d, b.as_slice())).collect()
+}
+
 /// Feeds the script to fresh sessions: as it is, byte by byte, with neighbours of one direction
 /// merged, and in 40 random cuts; ends both directions; fails when the fields, the qualities or
 /// the outcomes differ. Gives the rows of the script fed as it is.

@@ -1,9 +1,8 @@
 //! Whole conversations.
 
 use super::{Session, fuzz_amqp};
-use crate::harness::{C, Harness, Outcome, Row, S, cut_every_way, mutations};
+use crate::harness::{C, Harness, Outcome, Row, S, Script, cut_every_way, mutations, slices};
 use crate::session::{Limits, Parser, Transport};
-use base::Direction;
 
 fn tcp() -> Harness<Session> {
     Harness::new(Session::new(Transport::Tcp)).ports([40000, 5672])
@@ -95,8 +94,6 @@ fn start_ok() -> Vec<u8> {
     method(0, 10, 11, &[&x(product), &s("PLAIN"), &x(b"\0bob\0secret"), &s("en_US")])
 }
 
-type Script = Vec<(Direction, Vec<u8>)>;
-
 /// A connection up to its first channel, 1.
 fn begin() -> Script {
     let tune = [&[0x07, 0xff][..], &[0, 2, 0, 0], &[0, 60]];
@@ -124,8 +121,7 @@ fn begun() -> Harness<Session> {
 }
 
 fn every_way(script: &Script) -> Vec<Row> {
-    let script: Vec<(Direction, &[u8])> = script.iter().map(|(d, b)| (*d, b.as_slice())).collect();
-    cut_every_way(tcp, &script)
+    cut_every_way(tcp, &slices(script))
 }
 
 /// One line a record: method, where, text, return code, quality; `no-delay` where only the server spoke or
@@ -665,6 +661,6 @@ fn any_bytes_are_borne() {
         (C, close(1, 200, "", 0, 0)),
         (S, close(0, 320, "x", 50, 10)),
     ]);
-    let script: Vec<(Direction, &[u8])> = script.iter().map(|(d, b)| (*d, b.as_slice())).collect();
+    let script = slices(&script);
     mutations(&[&script, &script[6..]], 900, fuzz_amqp);
 }

@@ -1,7 +1,7 @@
 //! Whole dialogues.
 
 use super::{Session, fuzz_mongodb, probe};
-use crate::harness::{C, Harness, Outcome, Row, S, cut_every_way, mutations};
+use crate::harness::{C, Harness, Outcome, Row, S, cut_every_way, mutations, slices};
 use crate::session::{Limits, Parser, Transport, Verdict};
 use base::Direction;
 
@@ -303,8 +303,7 @@ fn secrets_are_masked_and_the_user_is_told() {
         script.push((S, msg(90, n as u32, 0, &[f("ok", verdict)])));
     }
     script.push((C, message(7, 0, 2002, &old)));
-    let script: Vec<_> = script.iter().map(|(d, b)| (*d, b.as_slice())).collect();
-    let rows = cut_every_way(tcp, &script);
+    let rows = cut_every_way(tcp, &slices(&script));
     for row in &rows {
         let (text, masked) = (row.get("TEXT"), row.get("TEXT").contains("***"));
         assert!(!text.contains("SeCrEt") && masked == (row.get("COLLECTION") != "c"), "{text}");
@@ -341,8 +340,7 @@ fn compressed_messages() {
     // Nothing can be told of what cannot be read.
     script.push((C, pack(9, 0, 7, plain.len(), plain)));
     script.push((S, ok(91, 9)));
-    let script: Vec<_> = script.iter().map(|(d, b)| (*d, b.as_slice())).collect();
-    let rows = cut_every_way(tcp, &script);
+    let rows = cut_every_way(tcp, &slices(&script));
     assert_eq!(rows.len(), 4);
     for row in &rows {
         assert_eq!(all(row, FACTS), ["find", "c", "shop", "0", "2"]);

@@ -2,11 +2,8 @@
 
 use super::wire::{FULL, com};
 use super::{Session, fuzz_mysql, probe};
-use crate::harness::{C, Harness, Outcome, Row, S, cut_every_way, mutations};
+use crate::harness::{C, Harness, Outcome, Row, S, Script, cut_every_way, mutations, slices};
 use crate::session::{Limits, Transport, Verdict};
-use base::Direction;
-
-type Script = Vec<(Direction, Vec<u8>)>;
 
 fn new() -> Harness<Session> {
     Harness::new(Session::new(Transport::Tcp)).ports([40000, 3306])
@@ -62,8 +59,7 @@ fn query(text: &str) -> Vec<u8> {
 }
 
 fn run(script: &Script) -> Vec<Row> {
-    let s: Vec<(Direction, &[u8])> = script.iter().map(|(d, b)| (*d, b.as_slice())).collect();
-    cut_every_way(new, &s)
+    cut_every_way(new, &slices(script))
 }
 
 /// SQL, RET_CODE, ROWS and QUALITY.
@@ -734,8 +730,6 @@ fn any_bytes_are_borne() {
     packed.push((C, c(0, &query("select b from t"), true)));
     packed.push((S, c(1, &p(1, ERR), true)));
     let scripts = [statements(true), statements(false), packed];
-    let seeds: Vec<Vec<(Direction, &[u8])>> =
-        scripts.iter().map(|s| s.iter().map(|(d, b)| (*d, b.as_slice())).collect()).collect();
-    let seeds: Vec<&[(Direction, &[u8])]> = seeds.iter().map(Vec::as_slice).collect();
-    mutations(&seeds, 800, fuzz_mysql);
+    let seeds = scripts.each_ref().map(|s| slices(s));
+    mutations(&seeds.each_ref().map(Vec::as_slice), 800, fuzz_mysql);
 }

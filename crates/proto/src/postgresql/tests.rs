@@ -1,7 +1,7 @@
 //! Whole conversations.
 
 use super::{Session, fuzz_postgresql, probe};
-use crate::harness::{C, Harness, Outcome, Row, S, cut_every_way, mutations};
+use crate::harness::{C, Harness, Outcome, Row, S, cut_every_way, mutations, slices};
 use crate::session::{Limits, Parser, Transport, Verdict};
 use base::Direction;
 
@@ -109,8 +109,7 @@ fn told(rows: &[Row]) -> Vec<String> {
 fn talk(script: &[(Direction, Vec<u8>)]) -> Vec<String> {
     let mut all = vec![(C, startup()), (S, welcome())];
     all.extend_from_slice(script);
-    let script: Vec<(Direction, &[u8])> = all.iter().map(|(d, b)| (*d, b.as_slice())).collect();
-    let rows = cut_every_way(tcp, &script);
+    let rows = cut_every_way(tcp, &slices(&all));
     assert!(rows.iter().all(|r| r.get("USER") == "bob" && r.get("DB") == "shop"));
     told(&rows)
 }
@@ -171,8 +170,7 @@ fn secrets_of_the_login_are_in_no_record_and_a_failure_is() {
         (C, m(b'p', &[b"c=biws,p=secret"])),
         (S, error("FATAL", "28P01", "password authentication failed for user \"bob\"")),
     ];
-    let script: Vec<(Direction, &[u8])> = script.iter().map(|(d, b)| (*d, b.as_slice())).collect();
-    let rows = cut_every_way(tcp, &script);
+    let rows = cut_every_way(tcp, &slices(&script));
     assert_eq!(told(&rows), ["||password authentication failed for user \"bob\"|28P01||"]);
     assert_eq!((rows[0].get("USER"), rows[0].get("DB")), ("bob", "shop"));
     assert_eq!((rows[0].begin, rows[0].asked, rows[0].end), (1, 1, 6));

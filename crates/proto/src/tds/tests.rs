@@ -2,11 +2,9 @@
 //! a small server are played by the functions here.
 
 use super::{Session, fuzz_tds};
-use crate::harness::{C, Harness, Outcome, Row, S, cut_every_way, mutations};
+use crate::harness::{C, Harness, Outcome, Row, S, Script, cut_every_way, mutations, slices};
 use crate::session::{Limits, Transport};
 use base::Direction;
-
-type Script = Vec<(Direction, Vec<u8>)>;
 
 const HEADERS: &[u8] = b"\x16\0\0\0\x12\0\0\0\x02\0\0\0\0\0\0\0\0\0\x01\0\0\0";
 
@@ -129,8 +127,7 @@ fn new() -> Harness<Session> {
 }
 
 fn run(script: &Script) -> Vec<Row> {
-    let script: Vec<(Direction, &[u8])> = script.iter().map(|(d, b)| (*d, b.as_slice())).collect();
-    cut_every_way(new, &script)
+    cut_every_way(new, &slices(script))
 }
 
 fn show(row: &Row) -> String {
@@ -472,6 +469,5 @@ fn arbitrary_bytes_break_nothing() {
     s.push((C, smp(1, 0, &[])));
     s.push((C, smp(8, 0, &batch("select 0"))));
     s.push((S, smp(8, 0, &ok(1))));
-    let seed: Vec<(Direction, &[u8])> = s.iter().map(|(d, b)| (*d, b.as_slice())).collect();
-    mutations(&[&seed], 400, fuzz_tds);
+    mutations(&[&slices(&s)], 400, fuzz_tds);
 }

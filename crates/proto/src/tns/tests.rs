@@ -2,11 +2,8 @@
 //! and of JDBC 10, put together anew by the functions here.
 
 use super::{Session, fuzz_tns};
-use crate::harness::{C, Harness, Row, S, cut_every_way, mutations};
+use crate::harness::{C, Harness, Row, S, Script, cut_every_way, mutations, slices};
 use crate::session::{Limits, Transport};
-use base::Direction;
-
-type Script = Vec<(Direction, Vec<u8>)>;
 
 fn packet(kind: u8, body: &[u8]) -> Vec<u8> {
     let len = (body.len() + 8) as u16;
@@ -82,8 +79,7 @@ fn new() -> Harness<Session> {
 }
 
 fn run(script: &Script) -> Vec<Row> {
-    let script: Vec<(Direction, &[u8])> = script.iter().map(|(d, b)| (*d, b.as_slice())).collect();
-    cut_every_way(new, &script)
+    cut_every_way(new, &slices(script))
 }
 
 fn show(row: &Row) -> String {
@@ -277,6 +273,5 @@ fn arbitrary_bytes_break_nothing() {
     s.push((S, data(&verdict(3, 2, 1403, 1, "ORA-01403: no data found\n"))));
     s.push((C, data(&oci(5, b"\x08select 1"))));
     s.push((S, data(&verdict(5, 0, 942, 3, "ORA-00942: no\n"))));
-    let seed: Vec<(Direction, &[u8])> = s.iter().map(|(d, b)| (*d, b.as_slice())).collect();
-    mutations(&[&seed], 400, fuzz_tns);
+    mutations(&[&slices(&s)], 400, fuzz_tns);
 }

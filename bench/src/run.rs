@@ -1,11 +1,11 @@
 //! One run of a workload through an engine: frames in, JSON out, one thread, no capture, no sinks.
 
 use crate::workload::{Made, START};
-use base::{Frame, LinkType, SECOND};
+use base::SECOND;
 use engine::{Config, Engine};
 use record::{Format, Identity, Kind, Record, Writer, Zone};
 use std::time::Instant;
-use testkit::TimedFrame;
+use testkit::{TimedFrame, ethernet};
 
 /// Interval of flow records: the program's default.
 const INTERVAL: u64 = 10 * SECOND;
@@ -52,15 +52,7 @@ fn the_engine_at_work(engine: &mut Engine, frames: &[TimedFrame], told: &mut Tol
     let mut batch = Vec::with_capacity(BATCH);
     for frames in frames.chunks(BATCH) {
         batch.clear();
-        batch.extend(frames.iter().map(|(time, data)| Frame {
-            time: *time,
-            link: LinkType::Ethernet,
-            data,
-            wire_len: data.len() as u32,
-            ifindex: 1,
-            vlan: None,
-            second_copy: false,
-        }));
+        batch.extend(frames.iter().map(|(time, data)| ethernet(*time, data)));
         engine.frames(&batch, &mut sink);
     }
     engine.finish(&mut sink);

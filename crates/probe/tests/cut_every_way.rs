@@ -15,11 +15,11 @@
 
 mod common;
 
-use base::{Frame, LinkType};
+use base::LinkType;
 use common::{Captured, load, tell, testdata, value};
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
-use testkit::{TimedFrame, cut, golden};
+use testkit::{TimedFrame, cut, ethernet, golden};
 
 /// Where not the same can be told, and why: `protocol/case`, the beginning of the way, the reason.
 const LEFT_OUT: &[(&str, &str, &str)] = &[
@@ -60,15 +60,7 @@ const OF_PACKETS: &[&str] = &[
 
 /// What was said: the records of sessions without the keys of packets, sorted.
 fn said(frames: &[TimedFrame]) -> Vec<String> {
-    let frames = frames.iter().map(|(time, data)| Frame {
-        time: *time,
-        link: LinkType::Ethernet,
-        data,
-        wire_len: data.len() as u32,
-        ifindex: 0,
-        vlan: None,
-        second_copy: false,
-    });
+    let frames = frames.iter().map(|(time, data)| ethernet(*time, data));
     let told = tell(frames);
     let is_session = |r: &&String| !matches!(value(r, "RECORD"), Some("flow" | "probe" | "host"));
     let content = |r: &String| {

@@ -11,9 +11,8 @@
 
 mod common;
 
-use base::{Frame, LinkType};
 use common::{tell, value};
-use testkit::{Conversation, Sender};
+use testkit::{Conversation, Sender, ethernet};
 
 /// The last URL that was told, and what the flow was found to speak: bytes of the server's that are nobody's go
 /// before two requests and their answers.
@@ -29,16 +28,7 @@ fn told(foreign: usize, mss: usize) -> (Option<String>, Option<String>) {
         .send(Sender::Server, answer)
         .close()
         .frames();
-    let records = tell(frames.iter().map(|(time, data)| Frame {
-        time: *time,
-        link: LinkType::Ethernet,
-        data,
-        wire_len: data.len() as u32,
-        ifindex: 0,
-        vlan: None,
-        second_copy: false,
-    }))
-    .records;
+    let records = tell(frames.iter().map(|(time, data)| ethernet(*time, data))).records;
     let url = records.iter().rev().find_map(|r| value(r, "URL")).map(str::to_owned);
     (url, records.iter().find_map(|r| value(r, "APP")).map(str::to_owned))
 }

@@ -8,10 +8,10 @@
     reason = "tests fail loudly"
 )]
 
-use base::{Frame, LinkType, SECOND, Timestamp};
+use base::{SECOND, Timestamp};
 use engine::{Config, Engine};
 use record::{Kind, Record, f};
-use testkit::Packet;
+use testkit::{Packet, ethernet};
 
 fn message(id: u16, answer: bool) -> Vec<u8> {
     let flags = if answer { 0x8180u16 } else { 0x0100 };
@@ -53,16 +53,7 @@ fn queries_are_answered_however_many_pairs_there_were_before() {
         {
             time = time.plus(1000);
             let data = Packet::udp(src, dst).payload(&payload).build();
-            let frame = Frame {
-                time,
-                link: LinkType::Ethernet,
-                data: &data,
-                wire_len: data.len() as u32,
-                ifindex: 1,
-                vlan: None,
-                second_copy: false,
-            };
-            engine.frame(&frame, &mut sink);
+            engine.frame(&ethernet(time, &data), &mut sink);
         }
     }
     engine.finish(&mut sink);

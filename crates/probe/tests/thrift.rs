@@ -11,66 +11,31 @@
 
 mod common;
 
-use base::{Frame, LinkType, Seed, Thin, Timestamp};
+use base::{Thin, Timestamp};
 use common::value;
-use engine::{Engine, Thrift};
-use probe::account::{self, WorkerAccount};
-use probe::plan::{self, Shares};
-use record::{Format, Identity, Record, Writer, Zone};
-use testkit::{Conversation, Sender, TimedFrame};
+use engine::Thrift;
+use testkit::{Conversation, Sender, TimedFrame, ethernet};
 
 const ALL: Thrift = Thrift { bodies: Thin::ALL, read: Thin::ALL, thin: None };
 
 /// Gives frames to an engine; before those of the numbers in `turns` it is told to leave out so much.
 fn told(frames: &[TimedFrame], turns: &[(usize, Thrift)]) -> (Vec<String>, engine::Account) {
-    let settings = probe::config::load(None, &[]).unwrap();
-    let shares = Shares::of(settings.mem_limit, 0, 1, 0);
-    let mut engine = Engine::new(plan::engine_config(&settings, shares.engine, Seed::default()));
-    let mut writer = Writer::new(Format::Nano, false, &Identity::default(), Zone::utc());
-    let mut records = Vec::new();
-    let mut take = |head: &Record, body: &Record| {
-        let mut line = Vec::new();
-        writer.write(head, body, &mut line);
-        records.push(String::from_utf8(line).unwrap());
-    };
-    for (n, (time, data)) in frames.iter().enumerate() {
-        if let Some((_, thrift)) = turns.iter().find(|(at, _)| *at == n) {
-            engine.set_thrift(*thrift);
+    let told = common::told_by(common::engine(|_| ()), |engine, mut take| {
+        for (n, (time, data)) in frames.iter().enumerate() {
+            if let Some((_, thrift)) = turns.iter().find(|(at, _)| *at == n) {
+                engine.set_thrift(*thrift);
+            }
+            engine.frame(&ethernet(*time, data), &mut take);
         }
-        let frame = Frame {
-            time: *time,
-            link: LinkType::Ethernet,
-            data,
-            wire_len: data.len() as u32,
-            ifindex: 1,
-            vlan: None,
-            second_copy: false,
-        };
-        engine.frame(&frame, &mut take);
-    }
-    engine.finish(&mut take);
-    let (head, body) = account::record(engine.now(), &WorkerAccount::of(&engine), None);
-    take(&head, &body);
-    let a = engine.account().clone();
+    });
+    let a = told.account;
     assert_eq!(a.seen, a.parsed + a.filtered.sum() + a.sampled + a.malformed.sum());
     // What is left is tables that grew, no more than without all this.
     if !turns.is_empty() {
-        assert!(engine.held() <= held_without(frames) + 4096, "{}", engine.held());
+        let without = common::tell(frames.iter().map(|(time, data)| ethernet(*time, data))).held;
+        assert!(told.held <= without + 4096, "{}", told.held);
     }
-    (records, a)
-}
-
-fn held_without(frames: &[TimedFrame]) -> usize {
-    let frames = frames.iter().map(|(time, data)| Frame {
-        time: *time,
-        link: LinkType::Ethernet,
-        data,
-        wire_len: data.len() as u32,
-        ifindex: 1,
-        vlan: None,
-        second_copy: false,
-    });
-    common::tell(frames).held
+    (told.records, a)
 }
 
 fn begin() -> Timestamp {

@@ -29,10 +29,24 @@ pub mod replay;
 pub use conversation::{Conversation, Sender};
 pub use packet::{Flag, Packet};
 
-use base::Timestamp;
+use base::{Frame, LinkType, Timestamp};
 
 /// A frame and when it came.
 pub type TimedFrame = (Timestamp, Vec<u8>);
+
+/// A frame as a capture gives it: Ethernet, whole, of no interface.
+#[must_use]
+pub fn ethernet(time: Timestamp, data: &[u8]) -> Frame<'_> {
+    Frame {
+        time,
+        link: LinkType::Ethernet,
+        data,
+        wire_len: u32::try_from(data.len()).unwrap_or(u32::MAX),
+        ifindex: 0,
+        vlan: None,
+        second_copy: false,
+    }
+}
 
 /// A small, repeatable source of noise (xorshift64).
 #[derive(Clone, Debug)]

@@ -264,22 +264,13 @@ pub(super) fn piece(thin: Thin, left: bool) -> Vec<Insn> {
 mod tests {
     use super::*;
     use crate::filter::{Aux, Program};
-    use base::{Frame, LinkType, Timestamp};
+    use base::Timestamp;
     use decode::{Decap, IcmpKind, Layer4};
-    use testkit::{Flag, Packet};
+    use testkit::{Flag, Packet, ethernet};
 
     /// The engine's rule, once more.
     fn left_out(frame: &[u8], thin: Thin) -> Option<bool> {
-        let frame = Frame {
-            time: Timestamp(0),
-            link: LinkType::Ethernet,
-            data: frame,
-            wire_len: frame.len() as u32,
-            ifindex: 1,
-            vlan: None,
-            second_copy: false,
-        };
-        let p = decode::frame(&frame, &Decap { enabled: true }).ok()?;
+        let p = decode::frame(&ethernet(Timestamp(0), frame), &Decap { enabled: true }).ok()?;
         let (sport, dport) = match p.l4 {
             Layer4::Tcp(t) if t.flags.0 & 7 == 0 => (t.sport, t.dport),
             Layer4::Udp { sport, dport } => (sport, dport),

@@ -80,14 +80,20 @@ pub(crate) struct Told {
     pub(crate) held: usize,
 }
 
-/// Reads frames as `mfnano read` does, with its defaults, but many at a time as a ring gives them.
-pub(crate) fn tell<'a>(frames: impl IntoIterator<Item = Frame<'a>>) -> Told {
+/// An engine with the program's defaults, but for those given.
+pub(crate) fn engine(change: impl FnOnce(&mut engine::Config)) -> Engine {
     let settings = probe::config::load(None, &[]).expect("the defaults are right");
     let shares = Shares::of(settings.mem_limit, 0, 1, 0);
     let mut config = plan::engine_config(&settings, shares.engine, Seed::default());
-    // Files are read whole.
-    config.background = true;
-    let mut engine = Engine::new(config);
+    change(&mut config);
+    Engine::new(config)
+}
+
+/// What `work` makes an engine tell, then the account of it.
+pub(crate) fn told_by(
+    mut engine: Engine,
+    work: impl FnOnce(&mut Engine, &mut dyn FnMut(&Record, &Record)),
+) -> Told {
     let mut writer = Writer::new(Format::Nano, false, &Identity::default(), Zone::utc());
     let mut records = Vec::new();
     let mut take = |head: &Record, body: &Record| {
@@ -95,12 +101,19 @@ pub(crate) fn tell<'a>(frames: impl IntoIterator<Item = Frame<'a>>) -> Told {
         writer.write(head, body, &mut line);
         records.push(String::from_utf8(line).expect("records are UTF-8"));
     };
-    let frames: Vec<Frame<'_>> = frames.into_iter().collect();
-    engine.frames(&frames, &mut take);
+    work(&mut engine, &mut take);
     engine.finish(&mut take);
     let (head, body) = account::record(engine.now(), &WorkerAccount::of(&engine), None);
     take(&head, &body);
     Told { records, account: engine.account().clone(), held: engine.held() }
+}
+
+/// Reads frames as `mfnano read` does, with its defaults, but many at a time as a ring gives them.
+pub(crate) fn tell<'a>(frames: impl IntoIterator<Item = Frame<'a>>) -> Told {
+    // Files are read whole.
+    let engine = engine(|config| config.background = true);
+    let frames: Vec<Frame<'_>> = frames.into_iter().collect();
+    told_by(engine, |engine, mut take| engine.frames(&frames, &mut take))
 }
 
 /// The value of a key in a record of `nano`, as written between the quotes.

@@ -18,12 +18,11 @@ mod common;
 mod tds;
 mod tns;
 
-use base::{Frame, LinkType};
 use common::{tell, testdata, value};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use testkit::replay::{Played, Script, Told};
-use testkit::{TimedFrame, cut};
+use testkit::{TimedFrame, cut, ethernet};
 
 /// A script with its name (`protocol/case`) and what it shows.
 struct Case {
@@ -59,15 +58,7 @@ fn unescaped(s: &str) -> String {
 }
 
 fn statements(frames: &[TimedFrame]) -> Vec<Got> {
-    let told = tell(frames.iter().map(|(time, data)| Frame {
-        time: *time,
-        link: LinkType::Ethernet,
-        data,
-        wire_len: data.len() as u32,
-        ifindex: 0,
-        vlan: None,
-        second_copy: false,
-    }));
+    let told = tell(frames.iter().map(|(time, data)| ethernet(*time, data)));
     let leaks = |r: &&String| r.contains("geheim") || r.contains("SECRETSECRET");
     assert_eq!(told.records.iter().find(leaks), None, "a secret of a login");
     let all = told.records.iter().filter(|r| value(r, "RECORD") == Some("sql"));

@@ -128,7 +128,11 @@ impl Outlet {
         for sink in &self.sinks {
             sink.queue.finish(Instant::now() + Duration::from_millis(100));
         }
-        self.counts()
+        let mut reports = self.counts();
+        for report in &mut reports {
+            report.counts.settle();
+        }
+        reports
     }
 }
 

@@ -57,7 +57,7 @@ pub struct Counts {
     pub sent: u64,
     /// Dropped, in the order of [`Reason::ALL`].
     pub dropped: [u64; 6],
-    /// Of those sent: not compressed for want of time ([`crate::Outlet::set_compression`]).
+    /// Not compressed for want of time ([`crate::Outlet::set_compression`]), of those tried.
     pub uncompressed: u64,
 }
 
@@ -66,6 +66,14 @@ impl Counts {
     #[must_use]
     pub fn dropped_for(&self, reason: Reason) -> u64 {
         self.dropped.get(reason as usize).copied().unwrap_or(0)
+    }
+
+    /// At the end: what a sink that hangs (a disk that does not answer) still has in hand is lost too.
+    pub(crate) fn settle(&mut self) {
+        let in_hand = self.made.saturating_sub(self.sent).saturating_sub(self.dropped_all());
+        if let Some(closed) = self.dropped.get_mut(Reason::Closed as usize) {
+            *closed += in_hand;
+        }
     }
 
     /// Dropped for any reason.

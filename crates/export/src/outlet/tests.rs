@@ -60,3 +60,18 @@ fn a_dead_receiver_costs_only_its_own_records() {
     assert_eq!(counts.dropped_all(), 4000, "{counts:?}");
     assert!(counts.dropped_for(Reason::QueueFull) > 3000 && counts.dropped_for(Reason::Closed) > 0);
 }
+
+/// A sink that hangs in the system: closing does not, and what it had in hand is in the account.
+#[test]
+fn a_sink_that_hangs_loses_what_it_has_in_hand() {
+    let queue = Arc::new(Queue::new(1 << 20));
+    let running = Running { name: "hung".into(), queue: Arc::clone(&queue), dead: Arc::default() };
+    let outlet = Outlet { sinks: vec![running], pool: Arc::default() };
+    outlet.push(batch(&outlet, 7));
+    outlet.push(batch(&outlet, 3));
+    let Next::Batch(in_hand) = queue.next(Duration::ZERO) else { panic!("no batch") };
+    queue.account.sent(2);
+    let counts = outlet.close(Duration::from_millis(10))[0].counts;
+    assert_eq!((in_hand.len(), counts.made, counts.sent), (7, 10, 2));
+    assert_eq!(counts.dropped_for(Reason::Closed), 8, "{counts:?}");
+}

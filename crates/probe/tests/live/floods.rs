@@ -123,7 +123,8 @@ pub struct Outcome {
 
 const STEPS: [&str; 7] = ["none", "compress", "bodies", "sessions", "l7-off", "packets", "brake"];
 
-fn accounts(dir: &Path) -> Vec<Told> {
+/// The accounts in a directory of records, in order.
+pub fn accounts(dir: &Path) -> Vec<Told> {
     let mut files: Vec<_> = fs::read_dir(dir).unwrap().map(|e| e.unwrap().path()).collect();
     files.sort_by_key(|f| (fs::metadata(f).and_then(|m| m.modified()).ok(), f.clone()));
     let mut out = Vec::new();
@@ -135,6 +136,29 @@ fn accounts(dir: &Path) -> Vec<Told> {
     out
 }
 
+/// Percent of one CPU that a process uses in the next seconds.
+pub fn used(pid: u32, seconds: u64) -> f64 {
+    let (cpu, wall) = (sys::cpu_ns(pid), Instant::now());
+    std::thread::sleep(Duration::from_secs(seconds));
+    (sys::cpu_ns(pid) - cpu) as f64 * 100.0 / wall.elapsed().as_nanos() as f64
+}
+
+/// Does `work` in a flood. Gives what it gives, frames (or requests) sent, and seconds.
+pub fn within<T>(lab: &Lab, flood: Flood, work: impl FnOnce() -> T) -> (T, f64, f64) {
+    let (stop, sent) = (AtomicBool::new(false), AtomicU64::new(0));
+    let (out, seconds) = std::thread::scope(|scope| {
+        let began = Instant::now();
+        scope.spawn(|| {
+            let n = lab.in_client(|| if flood == Flood::Http { ask(&stop) } else { send(flood, &stop) });
+            sent.store(n, Ordering::Relaxed);
+        });
+        let out = work();
+        stop.store(true, Ordering::Relaxed);
+        (out, began.elapsed().as_secs_f64())
+    });
+    (out, sent.into_inner() as f64, seconds)
+}
+
 /// The probe with this limit in this flood.
 pub fn run(flood: Flood, limit: u32) -> Outcome {
     let lab = Lab::new();
@@ -143,21 +167,10 @@ pub fn run(flood: Flood, limit: u32) -> Outcome {
     let probe = Probe::start(&lab, &[&limit_flag, "--interval=1", "--json-size=1000", &path]);
     let pid = probe.pid();
     std::thread::sleep(Duration::from_secs(1));
-    let (stop, sent) = (AtomicBool::new(false), AtomicU64::new(0));
-    let (used, seconds) = std::thread::scope(|scope| {
-        let began = Instant::now();
-        scope.spawn(|| {
-            let n = lab.in_client(|| if flood == Flood::Http { ask(&stop) } else { send(flood, &stop) });
-            sent.store(n, Ordering::Relaxed);
-        });
+    let (used, sent, seconds) = within(&lab, flood, || {
         std::thread::sleep(Duration::from_secs(3));
-        let (cpu, wall) = (sys::cpu_ns(pid), Instant::now());
-        std::thread::sleep(Duration::from_secs(3));
-        let used = (sys::cpu_ns(pid) - cpu) as f64 / wall.elapsed().as_nanos() as f64;
-        stop.store(true, Ordering::Relaxed);
-        (used * 100.0, began.elapsed().as_secs_f64())
+        used(pid, 3)
     });
-    let sent = sent.into_inner() as f64;
     let ended = Instant::now();
     let step = |a: &Told| a.get("GOVERNOR").to_owned();
     // An account that was begun after the end.

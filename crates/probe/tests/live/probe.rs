@@ -55,11 +55,15 @@ impl Probe {
     pub fn bare(lab: &Lab, args: &[&str]) -> Probe {
         let free = ["--cpu-limit=0"];
         let free = &free[usize::from(args.iter().any(|a| a.starts_with("--cpu-limit")))..];
+        Probe::plain(lab, &[free, args].concat())
+    }
+
+    /// The same with ARGS only.
+    pub fn plain(lab: &Lab, args: &[&str]) -> Probe {
         let mut child = lab.in_server(|| {
             // Another build may be put to the same tests.
             let program = std::env::var_os("MFNANO").unwrap_or_else(|| env!("CARGO_BIN_EXE_mfnano").into());
             Command::new(program)
-                .args(free)
                 .args(args)
                 .stdin(Stdio::null())
                 .stdout(Stdio::piped())

@@ -137,6 +137,9 @@ impl Redactor {
             let word = word_around(text, at, hit);
             at = word.end.max(hit.saturating_add(1));
             let Some(name) = text.get(word.clone()).and_then(|w| self.name(w, sql)) else { continue };
+            if value::says_whether(text, &word) {
+                continue;
+            }
             if let Some(span) = value::after(text, &word, name, sql) {
                 at = at.max(span.to);
                 spans.push(span);

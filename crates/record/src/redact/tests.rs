@@ -51,6 +51,22 @@ fn authorization_keeps_the_scheme() {
 }
 
 #[test]
+fn whether_a_password_was_used_is_no_password() {
+    for (text, want) in [
+        (
+            "Access denied for user 'a'@'h' (using password: YES)",
+            "Access denied for user 'a'@'h' (using password: YES)",
+        ),
+        ("denied (using password: NO), password: x", "denied (using password: NO), password: ***"),
+        ("(using password: YESTERDAY)", "(using password: ***"),
+        ("(using password: YES", "(using password: ***"),
+        ("using password: YES)", "using password: ***"),
+    ] {
+        assert_eq!(masked("password", &f::sql::ERR, text), want);
+    }
+}
+
+#[test]
 fn cookies_are_masked_in_headers_and_in_their_field() {
     let text = "HTTP/1.1 200 OK\r\nSet-Cookie: sid=1; Path=/\r\nServer: x\r\n";
     assert_eq!(

@@ -47,6 +47,14 @@ fn hex(b: u8) -> Option<u8> {
     char::from(b).to_digit(16).map(|d| d as u8)
 }
 
+/// Is it what MySQL says of a refused login, `(using password: YES)`? That is no password, and who tries without
+/// one is worth knowing.
+pub(super) fn says_whether(text: &[u8], word: &Range<usize>) -> bool {
+    let before = text.get(..word.start).unwrap_or_default();
+    let after = text.get(word.end..).unwrap_or_default();
+    before.ends_with(b"(using ") && (after.starts_with(b": YES)") || after.starts_with(b": NO)"))
+}
+
 /// Is a letter percent-encoded somewhere?
 pub(super) fn has_coded_letter(text: &[u8]) -> bool {
     if !text.contains(&b'%') {

@@ -166,6 +166,18 @@ impl Call {
         text::by_looks(body, most, cut)
     }
 
+    /// What a login has the server execute, once it is let in: its property AUTH_ALTER_SESSION.
+    pub(super) fn alter_session<'a>(&self, message: &'a [u8], cut: bool) -> Option<Cow<'a, [u8]>> {
+        const KEY: &[u8] = b"AUTH_ALTER_SESSION";
+        let body = message.get(self.at.saturating_add(3)..)?;
+        let at = body.windows(KEY.len()).position(|w| w == KEY)?;
+        let rest = body.get(at.saturating_add(KEY.len())..)?;
+        // The length, or the room for the text in any character set: OCI's in four bytes, or a number.
+        let mut r = Reader::new(rest);
+        let thin = number(&mut r).map(|_| r.rest());
+        [rest.get(4..), thin].into_iter().flatten().find_map(|v| text::counted(v, cut))
+    }
+
     /// The user of a login: the name stands in front of the first of its properties.
     pub(super) fn user<'a>(&self, message: &'a [u8]) -> Option<&'a [u8]> {
         /// Longest name of a user.
@@ -230,6 +242,26 @@ mod tests {
         assert_eq!(read(b"\x03\x04\x09\x01\0\0\0\x01\0\0\0").unwrap().what, What::Again(1));
         assert_eq!(read(b"\x03\x0e\x06").unwrap().what, What::Commit);
         assert_eq!(read(b"\x02\xb2\0"), None);
+    }
+
+    #[test]
+    fn what_logins_have_executed() {
+        let text = |m: &[u8]| {
+            let text = read(m).unwrap().alter_session(m, false).unwrap_or_default();
+            String::from_utf8(text.into_owned()).unwrap()
+        };
+        const SQL: &str = "ALTER SESSION SET TIME_ZONE='-05:00'";
+        // JDBC, with the zero behind it; OCI 10; OCI 9 in chunks, with room for three bytes a character: 0x0101.
+        let thin = format!("\x03\x73\x02AUTH_ALTER_SESSION\x01\x25\x25{SQL}\0\x01\x01");
+        assert_eq!(text(thin.as_bytes()), SQL);
+        let oci = format!("\x03\x73\x02\x12AUTH_ALTER_SESSION\x25\0\0\0\x25{SQL}\0\x01\0\0\0");
+        assert_eq!(text(oci.as_bytes()), SQL);
+        let (a, b) = SQL.split_at(20);
+        let mut oci = b"\x03\x73\x02\x12AUTH_ALTER_SESSION\x01\x01\0\0\xfe\x14".to_vec();
+        oci.extend([a.as_bytes(), b"\x10", b.as_bytes(), &[0; 5]].concat());
+        assert_eq!(text(&oci), SQL);
+        assert_eq!(text(b"\x03\x73\x02\x12AUTH_ALTER_SESSION\0\0\0\0\0\0\0\0"), "");
+        assert_eq!(text(b"\x03\x73\x02\x0dAUTH_PASSWORD"), "");
     }
 
     #[test]

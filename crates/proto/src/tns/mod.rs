@@ -6,16 +6,17 @@
 //! (numbers as a count and as many bytes, big endian) and OCI's (fixed widths, little endian).
 //!
 //! Reported, one record each: a statement executed (OALL8, OALL7, or parse and execute), again by its cursor where
-//! its text was seen, COMMIT and ROLLBACK, a failed login and a connection that the listener refused (both
-//! without a statement). ERR and RET_CODE are the `ORA-` message that ends an answer, and its
-//! number; what only looks like one within rows is not taken for it. ORA-01403 at the end of rows is no error. ROWS is told
-//! where the verdict is understood and counts all rows: of changes, and of queries whose rows came in one answer.
+//! its text was seen, COMMIT and ROLLBACK, the ALTER SESSION that a login brings along, when the server lets the
+//! client in and so executes it, a failed login and a connection that the listener refused (both without a
+//! statement). ERR and RET_CODE are the `ORA-` message that ends an answer, and its number; what only looks like one
+//! within rows is not taken for it. ORA-01403 at the end of rows is no error. ROWS is told where the verdict is
+//! understood and counts all rows: of changes, and of queries whose rows came in one answer.
 //!
-//! Left: values of binds (PARAMS), rows, further fetches, closing of cursors, LOBs, passwords and keys of the login, the
-//! ALTER SESSION within it. Not known, so met by care: where an answer ends. There is one call at a
-//! time, and a server fills its packets: one that is not full ends the answer, and so does the next call.
-//! The statement is found by the length that its call tells, else by looking for a text that
-//! begins like a statement. Native encryption (SQL*Net's, not TLS) leaves nothing to read.
+//! Left: values of binds (PARAMS), rows, further fetches, closing of cursors, LOBs, passwords and keys of the login.
+//! Not known, so met by care: where an answer ends. There is one call at a time, and a server fills its packets: one
+//! that is not full ends the answer, and so does the next call. The statement is found by the length that its call
+//! tells, else by looking for a text that begins like a statement. Native encryption (SQL*Net's, not TLS) leaves
+//! nothing to read.
 //!
 //! `wire` reads packets, `call` what clients ask, `text` finds statements, `verdict` the outcome, `session` pairs them.
 

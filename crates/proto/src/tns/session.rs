@@ -42,7 +42,7 @@ struct Ask {
     settled: bool,
     /// Its statement changes or returns rows.
     counts: bool,
-    /// The text of what it parses, for its cursor.
+    /// The text of what it parses, for its cursor; of a login what it has executed.
     text: Box<[u8]>,
     begun: bool,
     /// The first kind of message in the answer.
@@ -310,20 +310,19 @@ impl Session {
                 if let Some(user) = ask.call.user(&message) {
                     self.user = user.get(..NAME).unwrap_or(user).into();
                 }
+                let text = ask.call.alter_session(&message, ask.cut).unwrap_or_default();
+                ask.text = text.get(..cap).unwrap_or(&text).into();
                 b""[..].into()
             }
             What::Other => return,
         };
         ask.counts = text::has_rows(&text);
         let text = text.get(..cap).unwrap_or(&text);
-        if let Some(txn) = &mut ask.txn {
-            txn.text(&f::SQL, text, cap);
-            if !self.user.is_empty() {
-                txn.text(&f::USER, &self.user, NAME);
-            }
-            if !self.db.is_empty() {
-                txn.text(&f::DB, &self.db, NAME);
-            }
+        // Whether a login has one shows when it is answered.
+        if ask.call.what != What::Login
+            && let Some(txn) = &mut ask.txn
+        {
+            self.says(txn, text, cap);
         }
         match ask.call.what {
             What::Parse(cursor) => {
@@ -336,6 +335,17 @@ impl Session {
                 ask.text = text.into();
             }
             _ => {}
+        }
+    }
+
+    /// The text, and who says it where.
+    fn says(&self, txn: &mut Txn, text: &[u8], cap: usize) {
+        txn.text(&f::SQL, text, cap);
+        if !self.user.is_empty() {
+            txn.text(&f::USER, &self.user, NAME);
+        }
+        if !self.db.is_empty() {
+            txn.text(&f::DB, &self.db, NAME);
         }
     }
 
@@ -377,6 +387,8 @@ impl Session {
 
     /// The oldest call is answered.
     fn close(&mut self, cx: &mut Cx<'_>) {
+        /// How the server begins to let a client in.
+        const PARAMETERS: u8 = 8;
         let Some(mut ask) = self.queue.pop_front() else { return };
         self.doubt = false;
         let v = verdict::read(&ask.tail, ask.call.seq);
@@ -386,9 +398,13 @@ impl Session {
             self.remember(s.cursor, text);
         }
         let Some(mut txn) = ask.txn.take() else { return };
-        if ask.call.what == What::Login && v.error.is_none() {
-            cx.forget(txn);
-            return;
+        if ask.call.what == What::Login {
+            let text = if v.error.is_some() { &[] } else { ask.text.as_ref() };
+            if v.error.is_none() && (text.is_empty() || ask.first != PARAMETERS) {
+                cx.forget(txn);
+                return;
+            }
+            self.says(&mut txn, text, cx.limits.text);
         }
         match v.error {
             Some((n, text)) => {

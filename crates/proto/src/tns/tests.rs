@@ -151,6 +151,30 @@ fn a_login_that_fails_and_a_connection_that_is_refused() {
 }
 
 #[test]
+fn what_a_login_has_executed_is_told_when_it_is_let_in() {
+    let mut s = logged_in();
+    let sql = b"ALTER SESSION SET TIME_ZONE='-05:00'";
+    s[4].1 = data(&[&b"\x03\x73\x02\x01\x01\x03\x02\x01\x21\x01\x01\x0d\x01\x01SYS\x01\x0d\x0dAUTH_PASSWORD\x01\x06\x06secret\0\x01\x12\x12AUTH_ALTER_SESSION\x01\x24\x24"[..], sql, b"\0"].concat());
+    s.push((C, data(&thin(3, "delete from t"))));
+    s.push((S, data(&verdict(3, 5, 0, 1, ""))));
+    let got = run(&s);
+    assert_eq!(
+        got.iter().map(show).collect::<Vec<_>>(),
+        ["ALTER SESSION SET TIME_ZONE='-05:00'|0|||", "delete from t|0||5|"]
+    );
+    assert_eq!((got[0].get("USER"), got[0].get("DB")), ("SYS", "orcl"));
+    // Not let in, or nobody knows.
+    s.truncate(5);
+    let mut refused = s.clone();
+    refused.push((S, data(&verdict(2, 0, 1017, 0, "ORA-01017: invalid username/password; logon denied\n"))));
+    assert_eq!(all(&refused), ["|1017|ORA-01017: invalid username/password; logon denied||"]);
+    let mut odd = s.clone();
+    odd.push((S, data(&verdict(2, 0, 0, 0, ""))));
+    assert!(run(&odd).is_empty());
+    assert!(run(&s).is_empty(), "no answer");
+}
+
+#[test]
 fn a_ping_of_the_listener_is_no_error() {
     let text = b"(DESCRIPTION=(TMP=)(VSNNUM=0)(ERR=0)(ALIAS=LISTENER))";
     let refuse = packet(4, &[&[0, 0, 0, text.len() as u8][..], text].concat());

@@ -143,6 +143,17 @@ pub(super) fn by_looks(call: &[u8], most: Option<usize>, cut: bool) -> Option<Co
     None
 }
 
+/// A statement with its count in front, or in chunks.
+pub(super) fn counted(bytes: &[u8], cut: bool) -> Option<Cow<'_, [u8]>> {
+    let (n, rest) = bytes.split_first()?;
+    if *n == CHUNKS {
+        return chunks(rest, cut).filter(|t| is_statement(t)).map(Cow::Owned);
+    }
+    let text = rest.get(..usize::from(*n)).or(cut.then_some(rest))?;
+    let text = text.strip_suffix(&[0]).unwrap_or(text);
+    (is_statement(text) && text.iter().all(|b| is_text(*b))).then_some(Cow::Borrowed(text))
+}
+
 /// Stands for a count: chunks follow, each with its own, to an empty one.
 const CHUNKS: u8 = 0xfe;
 
@@ -167,6 +178,8 @@ fn chunks(bytes: &[u8], cut: bool) -> Option<Vec<u8>> {
             return Some(all);
         }
         let chunk = if r.left() < n && cut { r.take_up_to(n) } else { r.take(n, "chunk").ok()? };
+        // Some clients count the zero behind a text.
+        let chunk = chunk.strip_suffix(&[0]).unwrap_or(chunk);
         if !chunk.iter().all(|b| is_text(*b)) {
             return None;
         }
@@ -219,5 +232,19 @@ mod tests {
         assert_eq!(looks(b"\0\0\xfe\x08select 1\x04 + 1\0\x01\0"), "select 1 + 1");
         assert_eq!(looks(b"\0\0\x01select 1\x01\0"), "select 1");
         assert_eq!(looks(b"\0\0\x01nothing here\x01\0"), "");
+    }
+
+    #[test]
+    fn texts_with_their_own_count() {
+        let text = |b: &[u8], cut| {
+            counted(b, cut).map(|t| String::from_utf8(t.into_owned()).unwrap()).unwrap_or_default()
+        };
+        assert_eq!(text(b"\x08select 1\x01", false), "select 1");
+        assert_eq!(text(b"\x09select 1\0\x01", false), "select 1");
+        assert_eq!(text(b"\xfe\x08select 1\x05 + 1\0\0", false), "select 1 + 1");
+        assert_eq!(text(b"\xfe\x01\x08select 1\x01\x05 + 1\0\0", false), "select 1 + 1");
+        assert_eq!(text(b"\x09select 1", false), "", "cut off");
+        assert_eq!(text(b"\x09select 1", true), "select 1");
+        assert_eq!(text(b"\x08unselect", false), "");
     }
 }

@@ -174,27 +174,41 @@ impl Tns {
         [&[3, function, seq], token].concat()
     }
 
-    /// A login: two calls with their answers, the second with this error if any.
+    /// A login: two calls with their answers, the second with this error if any. As drivers do, it brings along what
+    /// the server is to execute when it lets the client in.
     pub fn login(&mut self, user: &str, error: Option<(u32, &str)>) {
         self.user = user.to_owned();
+        // OCI sends all it knows, in chunks.
+        let nls = "NLS_LANGUAGE= 'AMERICAN' NLS_TERRITORY= 'AMERICA' NLS_CURRENCY= '$' NLS_DATE_FORMAT= 'DD-MON-RR' ";
+        let nls = if self.style == Style::Oci { nls.repeat(3) } else { String::new() };
+        let alter = format!("ALTER SESSION SET {nls}TIME_ZONE= '-05:00'");
         for (function, key, value) in
             [(0x76, "AUTH_TERMINAL", "unknown"), (0x73, "AUTH_SESSKEY", "SECRETSECRETSECRET")]
         {
             let pair =
                 |s: &str| [number(s.len() as u64), vec![s.len() as u8], s.as_bytes().to_vec()].concat();
+            // Thin clients count the zero behind it.
+            let more = match (function, self.style) {
+                (0x73, Style::Oci) => {
+                    let text = [(alter.len() as u32).to_le_bytes().to_vec(), counted_oci(alter.as_bytes())];
+                    [&b"\x12\0\0\0\x12AUTH_ALTER_SESSION"[..], &text.concat(), &[0; 4]].concat()
+                }
+                (0x73, _) => [pair("AUTH_ALTER_SESSION"), pair(&format!("{alter}\0")), number(0)].concat(),
+                _ => Vec::new(),
+            };
             let head = self.head(function);
             let body = if self.style == Style::Oci {
                 let n = |n: usize| (n as u32).to_le_bytes().to_vec();
                 let text = |s: &str| [vec![s.len() as u8], s.as_bytes().to_vec()].concat();
                 let all = [POINTER.to_vec(), n(user.len()), n(0x101), POINTER.to_vec(), n(1)];
                 let pairs = [text(user), n(key.len()), text(key), n(value.len()), text(value), n(0)];
-                [all.concat(), POINTER.to_vec(), POINTER.to_vec(), pairs.concat()].concat()
+                [all.concat(), POINTER.to_vec(), POINTER.to_vec(), pairs.concat(), more].concat()
             } else {
                 // python-oracledb writes a count in front of the name, JDBC 10 does not.
                 let count: &[u8] = if self.style == Style::Jdbc10 { &[] } else { &[user.len() as u8] };
                 let all = [vec![1], number(user.len() as u64), number(0x101), vec![1], number(1), vec![1, 1]];
                 let name = [count, user.as_bytes()].concat();
-                [all.concat(), name, pair(key), pair(value), number(0)].concat()
+                [all.concat(), name, pair(key), pair(value), number(0), more].concat()
             };
             let step = self.script.len();
             self.data(Sender::Client, &[head, body].concat());
@@ -205,6 +219,11 @@ impl Tns {
                     self.answer(&Verdict::error(n, text, 0));
                 }
                 _ => {
+                    if function == 0x73 {
+                        let at = self.tell(&alter, (step, self.script.len()), false);
+                        let t = &mut self.script.told[at];
+                        (t.code, t.err) = (Some("0".to_owned()), Some(String::new()));
+                    }
                     let answer =
                         [&[8][..], &number(1), &pair("AUTH_VFR_DATA"), &pair("0011"), &number(0)].concat();
                     let v = verdict(self.style, self.seq, &Verdict::default());

@@ -16,7 +16,7 @@ pub(super) enum Verb {
     /// Asks and is answered.
     #[default]
     Other,
-    /// Everything behind it is secret.
+    /// Everything behind it is secret, but the user of `AUTH user password`.
     Auth,
     /// Everything behind its AUTH and the name is secret.
     Hello,
@@ -134,8 +134,10 @@ pub(super) struct Command {
     sub: Sub,
     /// Of the argument under way, or the next one.
     pub(super) show: Show,
-    /// Arguments until one that is secret (MIGRATE AUTH2, HELLO AUTH).
+    /// Arguments until one that is secret (MIGRATE AUTH2, HELLO AUTH, AUTH).
     hide_in: u8,
+    /// AUTH with a user.
+    pub(super) has_user: bool,
     pub(super) secret: Secret,
     /// What CLIENT REPLY wants.
     pub(super) reply: Option<ReplyMode>,
@@ -168,6 +170,14 @@ impl Command {
         }
     }
 
+    /// So many arguments of an array are to come: of AUTH two are a user and a password. Inline words may be those of
+    /// a password with blanks.
+    pub(super) fn names_user(&mut self, to_come: u64) {
+        if self.verb == Verb::Auth && self.count == 1 && to_come == 2 {
+            (self.has_user, self.show, self.hide_in) = (true, Show::All, 1);
+        }
+    }
+
     /// The argument under way is whole.
     pub(super) fn end_arg(&mut self) {
         let at = self.count;
@@ -183,6 +193,7 @@ impl Command {
         }
         match self.verb {
             Verb::Hello | Verb::Config | Verb::Acl | Verb::Migrate | Verb::Sentinel => self.guard(at, word),
+            Verb::Auth if self.hide_in > 0 => self.guard(at, word),
             Verb::Client if at == 1 && word == b"reply" => self.sub = Sub::Reply,
             Verb::Client if at == 2 && self.sub == Sub::Reply => {
                 self.reply = match word {

@@ -16,8 +16,8 @@
 //!   of MONITOR are no answers; they are walked over. Attributes are not told.
 //! * CLIENT REPLY OFF and SKIP: commands that want no answer are told with RESP 0 and without the
 //!   word `no-response`.
-//! * Passwords are `***`: AUTH, HELLO AUTH, CONFIG SET and GET of secret parameters, ACL, MIGRATE,
-//!   SENTINEL SET, and errors that quote such a command.
+//! * Passwords are `***`: AUTH (of an array of three the user is told, of all else nothing), HELLO AUTH, CONFIG SET and
+//!   GET of secret parameters, ACL, MIGRATE, SENTINEL SET, and errors that quote such a command.
 //! * Replication streams and the cluster bus are left alone and told as anomalies.
 //!
 //! `wire` knows headers and lines, `command` and `names` commands, `requests` and `answers` read the

@@ -99,6 +99,7 @@ impl Requests {
                 [b'\r', b'\n', ..] => {
                     self.command.end_arg();
                     self.args = self.args.saturating_sub(1);
+                    self.command.names_user(self.args);
                     self.stage = Stage::Arg;
                     if self.args > 0 {
                         return Step::Used(2);
@@ -162,9 +163,10 @@ impl Requests {
         }
     }
 
-    /// One mark for all that follows AUTH: not even how many there are.
+    /// One mark for all that follows AUTH and a user: not even how many there are.
     fn is_rest_of_auth(&self) -> bool {
-        self.command.verb == Verb::Auth && self.command.count > 1
+        let shown = 1u64.saturating_add(u64::from(self.command.has_user));
+        self.command.verb == Verb::Auth && self.command.count > shown
     }
 
     fn tell(&mut self, text: &[u8]) {

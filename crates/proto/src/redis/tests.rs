@@ -242,12 +242,19 @@ fn secrets_are_not_told() {
     let answers = String::from_utf8_lossy(answers).replace("$9\r\nu #", "$10\r\nu #");
     let rows = cut_every_way(
         tcp,
-        &[(C, &ask), (S, answers.as_bytes()), (C, b"AUTH \"hunter2\"\r\n"), (S, b"+OK\r\n")],
+        &[
+            (C, &ask),
+            (S, answers.as_bytes()),
+            (C, b"AUTH \"hunter2\"\r\nAUTH hunter2 hunter2\r\n"),
+            (S, b"+OK\r\n-ERR no\r\n"),
+            (C, &cmds(&["AUTH hunter2 hunter2 hunter2"])),
+            (S, b"-ERR no\r\n"),
+        ],
     );
     assert_eq!(
         pairs(&rows),
         [
-            ("AUTH ***", "WRONGPASS no"),
+            ("AUTH user ***", "WRONGPASS no"),
             ("HELLO 3 AUTH u ***", "{server: redis}"),
             ("CONFIG SET requirepass ***", "OK"),
             ("ACL SETUSER bob on >*** ~*", "ERR Error in ACL SETUSER modifier ***"),
@@ -255,6 +262,8 @@ fn secrets_are_not_told() {
             ("ACL LIST", "***"),
             ("AUTH ***", "ERR unknown command ***"),
             ("AUTH ***", "OK"),
+            ("AUTH ***", "ERR no"),
+            ("AUTH ***", "ERR no"),
         ]
     );
 }

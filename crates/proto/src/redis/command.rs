@@ -87,8 +87,8 @@ pub(super) enum Show {
     Rule,
 }
 
-/// What of the answer may be told.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+/// What of the answer may be told, less with each step.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Secret {
     /// All.
     #[default]
@@ -115,6 +115,7 @@ pub(super) fn is_secret(name: &[u8]) -> bool {
         name,
         b"requirepass"
             | b"masterauth"
+            | b"primaryauth"
             | b"tls-key-file-pass"
             | b"tls-client-key-file-pass"
             | b"auth-pass"

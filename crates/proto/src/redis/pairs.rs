@@ -68,6 +68,8 @@ pub(super) struct Pairs {
     off: bool,
     skip: bool,
     in_multi: bool,
+    /// What of EXEC's answer may be told, by the commands since MULTI.
+    queued: Secret,
     /// MONITOR was asked for.
     pub(super) monitors: bool,
     /// An UNSUBSCRIBE without channels: any number of answers.
@@ -121,6 +123,7 @@ impl Pairs {
             Verb::Subscribe(_) | Verb::Unsubscribe(_) => (c.verb, channels.max(1)),
             verb => (verb, 1),
         };
+        let secret = self.secret_of(c);
         match verb {
             Verb::Multi => self.in_multi = true,
             Verb::Exec | Verb::Reset => self.in_multi = false,
@@ -150,7 +153,7 @@ impl Pairs {
         }
         let heap = txn.record.as_ref().map_or(0, |r| r.heap());
         self.held = self.held.saturating_add(heap);
-        self.pending.push_back(Pending { txn, verb, secret: c.secret, due, asked: last.time, heap });
+        self.pending.push_back(Pending { txn, verb, secret, due, asked: last.time, heap });
     }
 
     /// CLIENT REPLY: does this command get an answer?
@@ -169,6 +172,22 @@ impl Pairs {
             None => {}
         }
         !self.off && !std::mem::take(&mut self.skip)
+    }
+
+    /// What of this command's answer may be told. That of EXEC is the answers of all that was queued; when its
+    /// MULTI was not seen, any may have been.
+    fn secret_of(&mut self, c: &Command) -> Secret {
+        match c.verb {
+            Verb::Exec => {
+                let unseen = if self.in_multi { Secret::None } else { Secret::Config };
+                return std::mem::take(&mut self.queued).max(unseen);
+            }
+            Verb::Multi => self.queued = Secret::None,
+            // An error within EXEC's answer is not told from a value.
+            _ if c.secret == Secret::Quoted => self.queued = Secret::Whole,
+            _ => self.queued = self.queued.max(c.secret),
+        }
+        c.secret
     }
 
     fn front(&self) -> Option<&Pending> {

@@ -226,6 +226,29 @@ fn replication_is_left_alone() {
 }
 
 #[test]
+fn secrets_are_not_told_by_exec() {
+    let got = b"*1\r\n*4\r\n$11\r\nrequirepass\r\n$7\r\nhunter2\r\n$4\r\nport\r\n$4\r\n6379\r\n";
+    let rows = cut_every_way(
+        tcp,
+        &[
+            (C, &cmds(&["CONFIG GET *", "MULTI", "CONFIG GET *", "EXEC"])),
+            (S, &[b"*0\r\n+OK\r\n+QUEUED\r\n", &got[..]].concat()),
+            (C, &cmds(&["MULTI", "ACL LIST", "EXEC", "MULTI", "ACL SETUSER bob >hunter2", "EXEC"])),
+            (S, b"+OK\r\n+QUEUED\r\n*1\r\n*1\r\n$2\r\n#h\r\n+OK\r\n+QUEUED\r\n*1\r\n-ERR '>hunter2'\r\n"),
+            (C, &cmds(&["MULTI", "GET requirepass", "EXEC"])),
+            (S, b"+OK\r\n+QUEUED\r\n*1\r\n$1\r\nx\r\n"),
+            // Its MULTI and what was queued were not seen.
+            (C, &cmds(&["EXEC"])),
+            (S, got),
+        ],
+    );
+    let exec: Vec<_> =
+        pairs(&rows).into_iter().filter(|(ask, _)| *ask == "EXEC").map(|(_, told)| told).collect();
+    let config = "[[requirepass, ***, port, 6379]]";
+    assert_eq!(exec, [config, "***", "***", "[x]", config]);
+}
+
+#[test]
 fn secrets_are_not_told() {
     let ask = cmds(&[
         "AUTH user hunter2",

@@ -12,6 +12,8 @@ use record::{Quality, f};
 const EARLY: usize = 64;
 /// Most consumers of one connection whose queues are remembered; they are looked up for each delivery.
 const CONSUMERS: usize = 256;
+/// A channel on which so many requests were sent, none while another waited, has one at a time.
+const ALONE: u8 = 8;
 
 /// A request in wait for its answer.
 #[derive(Debug)]
@@ -44,6 +46,16 @@ pub(super) struct Consumer {
     /// Empty until the server has named it.
     pub(super) tag: Box<[u8]>,
     pub(super) queue: Box<[u8]>,
+}
+
+impl Ask {
+    /// Its answer may have been lost.
+    pub(super) fn doubted(mut self) -> Ask {
+        if self.holed {
+            self.txn.taint(Quality::GAP);
+        }
+        self
+    }
 }
 
 impl Talk {
@@ -110,8 +122,16 @@ impl Talk {
     /// Puts a request in wait.
     fn wait(&mut self, cx: &mut Cx<'_>, s: &Said<'_>, mut txn: Txn, nameless: bool) {
         let full = self.asks.len() >= cx.limits.pipeline.max(1);
-        if self.channel(cx, s.channel).is_some_and(|ch| std::mem::take(&mut ch.holed)) {
+        let singly = self.asks_singly(cx, s.channel);
+        if self.channel(cx, s.channel).is_some_and(|ch| std::mem::take(&mut ch.holed)) && !singly {
             txn.taint(Quality::GAP);
+        }
+        // Who waits for each answer has got those that were lost.
+        while singly
+            && let Some(at) = self.asks.iter().position(|a| a.holed && a.channel == s.channel)
+            && let Some(ask) = self.asked(at)
+        {
+            cx.give_up(ask.doubted().txn);
         }
         if !self.early.is_empty()
             && let Some(answer) = self.passed(s.channel, s.method, cx.mark_at(s.last).time)
@@ -143,6 +163,15 @@ impl Talk {
         self.heap = self.heap.saturating_add(heap);
         let (channel, method) = (s.channel, s.method);
         self.asks.push_back(Ask { channel, method, txn, nameless, holed: false, heap });
+    }
+
+    /// A request comes: has this client always waited for the answer to one before the next on this channel?
+    fn asks_singly(&mut self, cx: &mut Cx<'_>, channel: u16) -> bool {
+        let waits = self.asks.iter().any(|a| !a.holed && a.channel == channel);
+        let Some(ch) = self.channel(cx, channel) else { return false };
+        ch.together |= waits;
+        ch.alone = ch.alone.saturating_add(1);
+        !ch.together && ch.alone > ALONE
     }
 
     /// An answer whose request is not here, and may come: while the engine waits for lost bytes of the client, the
@@ -191,9 +220,11 @@ impl Talk {
             && self.asks.iter().filter(|a| same(a)).nth(1).is_some();
         let ask = self.asked(at)?;
         if !doubtful {
-            return Some(ask);
+            // Nobody else asked, if all requests were seen.
+            let all = self.known_channel(s.channel).is_some_and(|ch| !ch.holed && ch.hole.is_none());
+            return Some(if all { ask } else { ask.doubted() });
         }
-        cx.give_up(ask.txn);
+        cx.give_up(ask.doubted().txn);
         while let Some(at) = self.asks.iter().position(same)
             && let Some(mut ask) = self.asked(at)
         {
@@ -302,7 +333,7 @@ impl Talk {
             here && a.method.class == class && a.method.id == id && a.method.role != Role::Close
         });
         let at_fault = match (at, &self.login) {
-            (Some(at), _) => self.asked(at).map(|a| a.txn),
+            (Some(at), _) => self.asked(at).map(|a| a.doubted().txn),
             (None, Some(_)) if connection => self.login.take(),
             (None, _) if (class, id) == (60, 40) && !connection => self.refused_publish(s.channel),
             (None, _) => None,

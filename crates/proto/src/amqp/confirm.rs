@@ -31,6 +31,16 @@ pub(super) struct Publish {
     heap: usize,
 }
 
+impl Publish {
+    /// It may have been confirmed before, unseen. (A confirm with its own number leaves no doubt.)
+    fn doubted(mut self) -> Publish {
+        if self.holed {
+            self.txn.taint(Quality::GAP);
+        }
+        self
+    }
+}
+
 impl Talk {
     /// A whole message waits.
     pub(super) fn await_confirm(&mut self, cx: &mut Cx<'_>, channel: u16, tag: u64, txn: Txn) {
@@ -102,7 +112,7 @@ impl Talk {
 
     fn unconfirmed(&mut self, cx: &mut Cx<'_>, p: Publish) {
         self.heap = self.heap.saturating_sub(p.heap);
-        cx.give_up(p.txn);
+        cx.give_up(p.doubted().txn);
     }
 
     /// The server confirms a tag, or all up to it, or refuses.
@@ -118,10 +128,11 @@ impl Talk {
         let end = cx.mark_at(last);
         let Some(ch) = self.channel(cx, channel) else { return };
         let is_known = matches!(ch.tags.confirms, Confirms::Next { .. });
+        ch.tags.hear(end.time);
         match ch.tags.confirms {
             Confirms::Next { tag: next, .. } if tag < next => {}
-            Confirms::Next { counted: true, .. } => {
-                // The publish is held back for lost bytes.
+            Confirms::Next { counted, .. } if counted || ch.hole.is_some() => {
+                // The publish is held back for lost bytes, or was among them.
                 self.early_confirm(EarlyConfirm { channel, tag, multiple, ok, end });
                 if !multiple {
                     return;
@@ -168,13 +179,13 @@ impl Talk {
         let upto = if tag == 0 { u64::MAX } else { tag };
         while self.publishes.front().is_some_and(|p| p.channel == channel && p.tag <= upto) {
             let Some(p) = self.publishes.pop_front() else { return };
-            self.confirmed(cx, p, ok, end);
+            self.confirmed(cx, p.doubted(), ok, end);
         }
         // Others stand between them only when channels publish by turns.
         if self.publishes.iter().any(|p| p.channel == channel && p.tag <= upto) {
             for p in std::mem::take(&mut self.publishes) {
                 if p.channel == channel && p.tag <= upto {
-                    self.confirmed(cx, p, ok, end);
+                    self.confirmed(cx, p.doubted(), ok, end);
                 } else {
                     self.publishes.push_back(p);
                 }
@@ -188,14 +199,16 @@ impl Talk {
         let (Some((at, _)), None) = (waiting.next(), waiting.next()) else { return None };
         let p = self.publishes.remove(at)?;
         self.heap = self.heap.saturating_sub(p.heap);
-        Some(p.txn)
+        Some(p.doubted().txn)
     }
 
-    /// Confirms of what was published before this time may have been lost.
+    /// Confirms of what was published so far, if not later than this, may have been lost.
     pub(super) fn doubt_confirms(&mut self, time: Timestamp) {
         for p in self.publishes.iter_mut().filter(|p| p.txn.began() <= time) {
             p.holed = true;
-            p.txn.taint(Quality::GAP);
+        }
+        for ch in &mut self.channels {
+            ch.tags.deafened();
         }
     }
 

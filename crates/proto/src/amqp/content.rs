@@ -40,6 +40,15 @@ pub(super) struct Content {
 }
 
 impl Content {
+    pub(super) fn is_of(&self, dir: Direction, channel: u16) -> bool {
+        self.channel == channel && self.dir == dir
+    }
+
+    /// Bytes that are to come; `None` before the header.
+    pub(super) fn left(&self) -> Option<u64> {
+        self.left
+    }
+
     fn heap(&self) -> usize {
         let record = self.txn.record.as_ref().map_or(0, |r| r.heap());
         self.text.held().saturating_add(record).saturating_add(size_of::<Collector>())
@@ -48,7 +57,7 @@ impl Content {
 
 impl Talk {
     fn content_at(&self, dir: Direction, channel: u16) -> Option<usize> {
-        self.contents.iter().position(|c| c.channel == channel && c.dir == dir)
+        self.contents.iter().position(|c| c.is_of(dir, channel))
     }
 
     /// A message is under way on this channel.
@@ -127,7 +136,7 @@ impl Talk {
     }
 
     /// `n` bytes of a content were lost; where it goes on is known.
-    pub(super) fn hole(&mut self, dir: Direction, channel: u16, n: u64) {
+    pub(super) fn hole_in(&mut self, dir: Direction, channel: u16, n: u64) {
         let Some(content) = self.content_at(dir, channel).and_then(|at| self.contents.get_mut(at)) else {
             return;
         };

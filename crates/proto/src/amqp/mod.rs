@@ -27,19 +27,23 @@
 //! arguments in tables, passwords. AMQP 1.0 and 0-10 are other protocols: counted, not read.
 //!
 //! Joined in the middle, the virtual host and the user are not known. Nor are the numbers of confirms, as after a
-//! gap in which a publish may have been lost: publishes are told at once, without delay and RET_CODE (behind a gap
-//! QUALITY says so), until the client shows where they stand: it publishes only after each confirm, or it was
-//! silent for longer than confirms take. After a gap frames are found again by a whole one; what may have lost its
-//! answer has QUALITY gap, and an answer that may be of two requests is given to none. While the engine waits for
-//! lost bytes of one side the other's go on: answers that come before their requests are kept for them.
+//! gap that may have held a publish, or two: publishes are told at once, without delay and RET_CODE (behind a gap
+//! QUALITY says so), until it is known where they stand. The size of the gap and what was under way leave room for one
+//! number only, alone or with a confirm that came since (`hole`); or the client shows it: whenever it goes on
+//! behind a confirm nothing is under way, or it was silent for longer than confirms take.
+//! After a gap frames are found again by a whole one; what may have lost its answer has QUALITY gap, and an answer
+//! that may be of two requests is given to none, unless the client waits for each answer before it asks again.
+//! While the engine waits for lost bytes of one side the other's go on: answers that come before their requests are
+//! kept for them.
 //!
 //! `wire` reads frames and methods, `session` makes frames of bytes, `talk` is what the two sides say, `ask` pairs
 //! requests and answers, `content` assembles messages, `confirm` pairs publishes and confirms,
-//! `tags` knows their numbers.
+//! `tags` knows their numbers, `hole` what a gap may have held.
 
 mod ask;
 mod confirm;
 mod content;
+mod hole;
 mod probe;
 mod session;
 mod tags;

@@ -14,6 +14,9 @@ const HELD: usize = 16 * 1024;
 /// Bytes without a frame before a guess is taken back.
 const MISSED: usize = 256 * 1024;
 
+/// Lost bytes of which nobody knows how many they are: any number of messages.
+const UNKNOWN: u64 = 1 << 48;
+
 /// What the next bytes of a direction are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Part {
@@ -66,10 +69,10 @@ impl Session {
         }
     }
 
-    /// Where frames begin in this direction is no longer known.
-    fn lose(&mut self, cx: &mut Cx<'_>, dir: Direction) {
+    /// Where frames begin in this direction is no longer known. `span`: so many bytes of whole frames were lost.
+    fn lose(&mut self, cx: &mut Cx<'_>, dir: Direction, span: u64) {
         *self.part(dir) = Part::Lost;
-        self.talk.lost(cx, dir, self.proven);
+        self.talk.lost(cx, dir, self.proven, span);
     }
 
     /// No frame begins here.
@@ -80,7 +83,8 @@ impl Session {
         if self.proven {
             cx.anomaly("amqp-frame");
         }
-        self.lose(cx, dir);
+        // What was taken for frames may not have been some.
+        self.lose(cx, dir, UNKNOWN);
         Progress::Consumed(1)
     }
 
@@ -149,6 +153,7 @@ impl Session {
             Head::None => return self.bad(cx, dir),
         };
         if head.kind == FrameKind::Body {
+            self.behind_hole(dir, head.channel, head.kind);
             let body = Some(head.channel);
             *self.part(dir) = match head.size {
                 0 => Part::End { body },
@@ -168,6 +173,9 @@ impl Session {
             payload = rest;
         }
         let last = wanted.saturating_sub(1);
+        if head.kind != FrameKind::Heartbeat {
+            self.behind_hole(dir, head.channel, head.kind);
+        }
         let understood = match head.kind {
             FrameKind::Method => self.method(cx, dir, head.channel, payload, is_whole, last),
             FrameKind::Header => content_head(payload)
@@ -187,6 +195,12 @@ impl Session {
             *self.part(dir) = Part::Rest { left };
         }
         Progress::Consumed(wanted)
+    }
+
+    fn behind_hole(&mut self, dir: Direction, channel: u16, next: FrameKind) {
+        if dir == Direction::ToServer {
+            self.talk.behind_hole(channel, next);
+        }
     }
 
     fn method(
@@ -263,6 +277,12 @@ impl Parser for Session {
             }
             Part::Lost => match self.search(dir, bytes) {
                 Progress::Consumed(0) => self.head(cx, dir, bytes),
+                Progress::Consumed(n) => {
+                    if dir == Direction::ToServer {
+                        self.talk.pass(n as u64);
+                    }
+                    Progress::Consumed(n)
+                }
                 progress => progress,
             },
         }
@@ -272,7 +292,7 @@ impl Parser for Session {
         // A gap within a frame does not hide where the next begins.
         match *self.part(dir) {
             Part::Body { channel, left } if n <= u64::from(left) => {
-                self.talk.hole(dir, channel, n);
+                self.talk.hole_in(dir, channel, n);
                 *self.part(dir) = match left.saturating_sub(n as u32) {
                     0 => Part::End { body: Some(channel) },
                     left => Part::Body { channel, left },
@@ -281,7 +301,19 @@ impl Parser for Session {
             Part::Rest { left } if n <= u64::from(left) => {
                 *self.part(dir) = Part::Rest { left: left.saturating_sub(n as u32) };
             }
-            _ => self.lose(cx, dir),
+            part => {
+                // Of the frame under way.
+                let rest = match part {
+                    Part::Body { channel, left } => {
+                        self.talk.hole_in(dir, channel, u64::from(left));
+                        u64::from(left).saturating_add(1)
+                    }
+                    Part::Rest { left } => u64::from(left).saturating_add(1),
+                    Part::End { .. } => 1,
+                    Part::Head | Part::Lost => 0,
+                };
+                self.lose(cx, dir, n.saturating_sub(rest));
+            }
         }
     }
 

@@ -32,8 +32,9 @@ pub(super) enum Confirms {
 /// What confirms tell of tags that are not known.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Guess {
-    /// The tag of the next publish is no less.
+    /// The tag of the next publish is no less, and no more (0: not known).
     next: u64,
+    most: u64,
     /// The highest tag confirmed, and when.
     confirmed: Option<(u64, Timestamp)>,
     /// The latest publish, or loss.
@@ -48,9 +49,11 @@ pub(super) struct Tags {
     pub(super) confirms: Confirms,
     /// The highest tag confirmed.
     confirmed: u64,
-    /// How often in a row the client published when nothing was under way.
+    /// When the last confirm came that no publish followed.
+    heard: Option<Timestamp>,
+    /// How often in a row the client, when it published behind a confirm, did so with nothing under way.
     alone: u8,
-    /// It published while another waited, and not `ALONE` times otherwise since.
+    /// It did so with something under way, and not `ALONE` times otherwise since.
     together: bool,
     /// The longest that confirms took of late (ns).
     slowest: u64,
@@ -60,7 +63,8 @@ pub(super) struct Tags {
 
 impl Tags {
     pub(super) fn new(confirms: Confirms) -> Tags {
-        Tags { confirms, confirmed: 0, alone: 0, together: false, slowest: 0, plain: false }
+        let heard = Some(Timestamp(0));
+        Tags { confirms, confirmed: 0, heard, alone: 0, together: false, slowest: 0, plain: false }
     }
 
     /// The tag of a publish that comes now, if there is one and it is known.
@@ -79,7 +83,7 @@ impl Tags {
             }
             Confirms::Next { tag, counted } => {
                 let (tag, counted) = (*tag, *counted);
-                self.publishes(self.confirmed.saturating_add(1) == tag);
+                self.publishes(now, self.confirmed.saturating_add(1) == tag);
                 (tag, counted)
             }
             Confirms::Unknown(guess) => {
@@ -92,14 +96,18 @@ impl Tags {
                 let drained = guess.gap && next == Some(guess.next);
                 let settled =
                     silent >= SETTLED && guess.confirmed.is_some_and(|(_, at)| now.since(at) >= SETTLED);
-                let sure = settled || drained && (self.alone >= ALONE || quiet);
+                // There was no room for more to be lost than was confirmed since.
+                let exact = guess.next > 0 && guess.next == guess.most;
+                let sure = exact || settled || drained && (self.alone >= ALONE || quiet);
+                let next = if exact { Some(guess.next) } else { next };
                 guess.last = now;
                 if !sure && guess.next > 0 {
                     guess.next = guess.next.saturating_add(1);
+                    guess.most = if guess.most == 0 { 0 } else { guess.most.saturating_add(1) };
                 }
                 if !sure && guess.gap && next.is_some() {
                     // A client that was seen to publish without waiting may have done so unseen.
-                    self.publishes(drained && !self.together);
+                    self.publishes(now, drained && !self.together);
                 }
                 match next.filter(|_| sure) {
                     Some(tag) => (tag, false),
@@ -111,17 +119,34 @@ impl Tags {
         Some(tag)
     }
 
-    /// A publish comes, when nothing is under way or when something is.
-    fn publishes(&mut self, alone: bool) {
+    /// A publish comes, when nothing is under way or when something is. Of several in a row, one by one or many at
+    /// a time, the first shows what the client waits for.
+    fn publishes(&mut self, now: Timestamp, alone: bool) {
+        if self.heard.take_if(|at| *at < now).is_none() {
+            return;
+        }
         self.alone = if alone { self.alone.saturating_add(1) } else { 0 };
         self.together = if alone { self.together && self.alone < ALONE } else { true };
     }
 
-    /// A confirm came while the tags were not known, before the publish that is looked at now.
+    /// A confirm came.
+    pub(super) fn hear(&mut self, at: Timestamp) {
+        self.heard = Some(at);
+    }
+
+    /// Confirms may have been lost: what the next publish waited for is not known.
+    pub(super) fn deafened(&mut self) {
+        self.heard = None;
+    }
+
+    /// A confirm came whose publish was not seen, before the publish that is looked at now.
     pub(super) fn learn(&mut self, tag: u64, at: Timestamp) {
         self.confirmed = self.confirmed.max(tag);
         if let Confirms::Unknown(guess) = &mut self.confirms {
             guess.next = guess.next.max(tag.saturating_add(1));
+            if guess.next > guess.most {
+                guess.most = 0;
+            }
             // That of the latest publish is the last of them.
             let took = at.since(guess.last);
             // They need not come in order.
@@ -139,16 +164,26 @@ impl Tags {
         self.slowest = took.max(self.slowest.saturating_sub(self.slowest / 16));
     }
 
-    /// Publishes may have been lost.
-    pub(super) fn lost(&mut self, now: Timestamp) {
+    /// So many publishes were lost at least and at most; `requests`: something else may have been, too.
+    pub(super) fn lost(&mut self, now: Timestamp, least: u64, most: u64, requests: bool) {
         let confirmed = (self.confirmed > 0).then_some((self.confirmed, now));
-        let unknown = |next| Confirms::Unknown(Guess { next, confirmed, last: now, gap: true });
         self.confirms = match self.confirms {
             // What turns them on comes before the first publish.
-            Confirms::Off if self.plain => return,
+            Confirms::Off if self.plain || !requests => return,
+            Confirms::Maybe(_) if !requests => return,
             Confirms::Off | Confirms::Maybe(_) => Confirms::Maybe(0),
-            Confirms::Unknown(guess) => Confirms::Unknown(Guess { gap: true, last: now, ..guess }),
-            Confirms::Next { tag, .. } => unknown(tag),
+            Confirms::Unknown(guess) => {
+                let above = if guess.most == 0 { 0 } else { guess.most.saturating_add(most) };
+                let next = if guess.next == 0 { 0 } else { guess.next.saturating_add(least) };
+                Confirms::Unknown(Guess { gap: true, last: now, next, most: above, ..guess })
+            }
+            Confirms::Next { tag, counted } if least == most => {
+                Confirms::Next { tag: tag.saturating_add(least), counted }
+            }
+            Confirms::Next { tag, .. } => {
+                let (next, most) = (tag.saturating_add(least), tag.saturating_add(most));
+                Confirms::Unknown(Guess { next, most, confirmed, last: now, gap: true })
+            }
         };
     }
 

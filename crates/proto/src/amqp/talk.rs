@@ -3,6 +3,7 @@
 use super::ask::{Ask, Consumer, Early};
 use super::confirm::{EarlyConfirm, Publish};
 use super::content::{Content, Then};
+use super::hole::Hole;
 use super::tags::{Confirms, Guess, Tags};
 use super::wire::{Args, Method, Role, method_id, user};
 use crate::body::Collector;
@@ -19,12 +20,17 @@ pub(super) const SHORT: usize = 255;
 /// One channel.
 #[derive(Debug)]
 pub(super) struct Channel {
-    id: u16,
+    pub(super) id: u16,
     pub(super) tags: Tags,
     /// The queue declared last: it is meant where none is named.
     pub(super) queue: Box<[u8]>,
     /// Requests were lost before the next.
     pub(super) holed: bool,
+    /// So many requests in a row were sent when none was under way; one was sent otherwise.
+    pub(super) alone: u8,
+    pub(super) together: bool,
+    /// Bytes were lost, and no frame of this channel came since.
+    pub(super) hole: Option<Hole>,
     /// Requests that were told at once for want of room: their answers come after those that wait.
     pub(super) untracked: u32,
 }
@@ -37,7 +43,7 @@ pub(super) struct Talk {
     /// The login under way: told only if it fails.
     pub(super) login: Option<Txn>,
     /// Sorted by number.
-    channels: Vec<Channel>,
+    pub(super) channels: Vec<Channel>,
     /// In order of asking.
     pub(super) asks: VecDeque<Ask>,
     /// Answers whose requests were not here.
@@ -46,8 +52,10 @@ pub(super) struct Talk {
     pub(super) early_confirms: VecDeque<EarlyConfirm>,
     /// Bytes of the client were lost.
     holed: bool,
-    /// Bytes of the server were lost, and nothing was understood since.
-    server_hole: bool,
+    /// How many.
+    pub(super) lost_bytes: u64,
+    /// Bytes of the server were lost, and nothing was understood since: when that was known.
+    server_hole: Option<Timestamp>,
     /// In order of publishing.
     pub(super) publishes: VecDeque<Publish>,
     pub(super) consumers: Vec<Consumer>,
@@ -91,8 +99,20 @@ impl Talk {
                 let confirms =
                     if self.holed { Confirms::Maybe(0) } else { Confirms::Unknown(Guess::default()) };
                 let tags = Tags::new(confirms);
-                self.channels
-                    .insert(at, Channel { id, tags, queue: Box::default(), holed: false, untracked: 0 });
+                let queue = Box::default();
+                self.channels.insert(
+                    at,
+                    Channel {
+                        id,
+                        tags,
+                        queue,
+                        holed: false,
+                        alone: 0,
+                        together: false,
+                        hole: None,
+                        untracked: 0,
+                    },
+                );
                 at
             }
         };
@@ -153,8 +173,10 @@ impl Talk {
             return None;
         }
         self.cut(cx, dir, channel);
-        if dir == Direction::ToClient {
-            self.hole_before(cx.mark_at(0).time);
+        if dir == Direction::ToClient
+            && let Some(time) = self.server_hole.take()
+        {
+            self.hole_before(time);
         }
         let s = Said { dir, channel, method, args, last };
         match method.role {
@@ -210,7 +232,7 @@ impl Talk {
         let now = cx.mark_at(0).time;
         let mut tag = None;
         if let Some(ch) = self.channel(cx, s.channel) {
-            if matches!(ch.tags.confirms, Confirms::Unknown(_)) {
+            if matches!(ch.tags.confirms, Confirms::Unknown(_) | Confirms::Next { .. }) {
                 self.learn_tags(s.channel, now);
             }
             if let Some(ch) = self.known_channel(s.channel) {
@@ -259,7 +281,7 @@ impl Talk {
         while let Some(at) = self.asks.iter().position(|a| a.channel == channel)
             && let Some(ask) = self.asked(at)
         {
-            cx.give_up(ask.txn);
+            cx.give_up(ask.doubted().txn);
         }
         self.consumers.retain(|c| c.channel != channel);
         if let Ok(at) = self.channels.binary_search_by_key(&channel, |c| c.id) {
@@ -272,10 +294,9 @@ impl Talk {
         for dir in Direction::BOTH {
             self.cut_all(cx, dir);
         }
-        self.hole_before(cx.now.time);
         self.drop_all_publishes(cx);
         while let Some(ask) = self.asked(0) {
-            cx.give_up(ask.txn);
+            cx.give_up(ask.doubted().txn);
         }
         if let Some(login) = self.login.take() {
             cx.give_up(login);
@@ -288,20 +309,16 @@ impl Talk {
 
     /// Bytes of this direction were lost, and with them the boundaries of frames; not `proven`: it is the beginning
     /// in the middle of a frame.
-    pub(super) fn lost(&mut self, cx: &mut Cx<'_>, dir: Direction, proven: bool) {
+    pub(super) fn lost(&mut self, cx: &mut Cx<'_>, dir: Direction, proven: bool, span: u64) {
+        if dir == Direction::ToServer {
+            self.hole(cx, span);
+        }
         self.hole_all(cx, dir);
         match dir {
-            Direction::ToServer => {
-                self.holed |= proven;
-                for ch in &mut self.channels {
-                    ch.holed = true;
-                    if proven {
-                        ch.tags.lost(cx.now.time);
-                    }
-                }
-            }
+            Direction::ToServer => self.holed |= proven,
             Direction::ToClient => {
-                self.server_hole = true;
+                self.hole_before(cx.now.time);
+                self.server_hole = Some(cx.now.time);
                 for ch in &mut self.channels {
                     ch.untracked = 0;
                 }
@@ -313,15 +330,12 @@ impl Talk {
         }
     }
 
-    /// What was sent before this time may have lost its answer, if bytes of the server were lost. What was sent
+    /// What was sent before this time may have lost its answer, for bytes of the server were lost. What was sent
     /// later has not: requests may come before them while the engine waits for the lost bytes.
     fn hole_before(&mut self, time: Timestamp) {
-        if std::mem::take(&mut self.server_hole) {
-            self.doubt_confirms(time);
-            for a in self.asks.iter_mut().filter(|a| a.txn.began() <= time) {
-                a.holed = true;
-                a.txn.taint(Quality::GAP);
-            }
+        self.doubt_confirms(time);
+        for a in self.asks.iter_mut().filter(|a| a.txn.began() <= time) {
+            a.holed = true;
         }
     }
 

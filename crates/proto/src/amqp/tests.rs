@@ -411,7 +411,7 @@ fn after_a_gap_frames_are_found_again() {
     h.feed(C, &method(1, 50, 30, &[&[0, 0], &s("b"), &[0]]));
     h.feed(S, &method(1, 50, 31, &[&[0; 4]]));
     h.finish();
-    assert_eq!(lines(h.rows())[1..], ["queue.purge| b ||0|gap", "queue.declare| a |||gap,no-response"]);
+    assert_eq!(lines(h.rows())[1..], ["queue.purge| b ||0|", "queue.declare| a |||gap,no-response"]);
     // Whose answer is it? Neither's.
     let mut h = begun();
     h.feed(C, &declare(1, "a"));
@@ -461,8 +461,7 @@ fn publishes_that_were_held_back_get_their_confirms() {
     h.gap(C, p.len() as u64 - 25);
     h.back(2);
     h.feed(C, &publish(1, "e", "k", "2"));
-    // What its number would be is not sure.
-    assert_eq!(lines(h.rows())[2..], ["basic.publish|e  k||0|gap", "basic.publish|e  k|2||gap"]);
+    assert_eq!(lines(h.rows())[2..], ["basic.publish|e  k||0|gap", "basic.publish|e  k|2|0|"]);
 }
 
 #[test]
@@ -479,7 +478,7 @@ fn confirms_around_gaps() {
     h.feed(S, &ack(1, 3, false));
     assert_eq!(
         lines(h.rows())[2..],
-        ["basic.publish|e  k|2|0|gap", "basic.publish|e  k|3|0|", "basic.publish|e  k|1||gap,no-response"]
+        ["basic.publish|e  k|2|0|", "basic.publish|e  k|3|0|", "basic.publish|e  k|1||gap,no-response"]
     );
     // A part of a publish is lost, and perhaps more: it still has its number, but those behind it do not.
     let p = publish(1, "e", "k", "4");
@@ -546,6 +545,118 @@ fn who_publishes_many_at_a_time_is_known_again_behind_a_pause() {
     h.feed(S, &ack(1, 7, false));
     let told = ["basic.publish|e  k|5||gap", "basic.publish|e  k|6||gap", "basic.publish|e  k|7|0|"];
     assert_eq!(lines(h.rows())[5..], told);
+}
+
+#[test]
+fn a_lost_frame_is_known_by_its_size() {
+    let mut h = begun();
+    h.feed(C, &method(1, 85, 10, &[&[1]]));
+    let parts = |n: u64| {
+        let text = n.to_string();
+        let p = publish(1, "e", "k", &text);
+        let (rest, body) = p.split_at(p.len() - 9);
+        let (method, header) = rest.split_at(19);
+        [method.to_vec(), header.to_vec(), body.to_vec()]
+    };
+    // Each frame of a publish is lost in turn, with others behind it; and of one, its confirm as well.
+    for n in 1..=4u64 {
+        for (i, part) in parts(2 * n - 1).iter().enumerate() {
+            if i as u64 + 1 == n {
+                h.gap(C, part.len() as u64);
+            } else {
+                h.feed(C, part);
+            }
+        }
+        if n == 2 {
+            h.gap(S, 21);
+        } else {
+            h.feed(S, &ack(1, 2 * n - 1, false));
+        }
+        h.feed(C, &publish(1, "e", "k", &(2 * n).to_string()));
+        h.feed(C, &declare(1, "q"));
+        h.feed(S, &[declare_ok(1, "q"), ack(1, 2 * n, false)].concat());
+    }
+    let got = lines(h.rows());
+    for n in 1..=4 {
+        let want = format!("basic.publish|e  k|{}|0|", 2 * n);
+        assert_eq!(got.iter().filter(|l| **l == want).count(), 1, "{n}: {got:?}");
+    }
+    assert_eq!(got.iter().filter(|l| *l == "queue.declare| q ||0|").count(), 4, "{got:?}");
+    // That two were lost is known when they are confirmed: there was no room for more.
+    let mut h = begun();
+    h.feed(C, &method(1, 85, 10, &[&[1]]));
+    let ask = |h: &mut Harness<Session>, n: u64| h.feed(C, &publish(1, "e", "k", &n.to_string()));
+    ask(&mut h, 1);
+    ask(&mut h, 2);
+    h.feed(S, &ack(1, 1, false));
+    ask(&mut h, 3);
+    h.gap(C, 80);
+    ask(&mut h, 6);
+    h.feed(S, &ack(1, 6, true));
+    ask(&mut h, 7);
+    h.feed(S, &ack(1, 7, false));
+    let got = lines(h.rows());
+    assert_eq!(got[got.len() - 2..], ["basic.publish|e  k|3|0|", "basic.publish|e  k|7|0|"]);
+}
+
+#[test]
+fn who_publishes_in_batches_is_known_again_at_the_next() {
+    // One that waits for all confirms of a batch, and one that waits for some.
+    for waits in [true, false] {
+        let mut h = begun();
+        h.feed(C, &method(1, 85, 10, &[&[1]]));
+        let batch = |h: &mut Harness<Session>, n: u64| {
+            (n..n + 3).for_each(|n| h.feed(C, &publish(1, "e", "k", &n.to_string())));
+        };
+        for n in 0..6 {
+            batch(&mut h, 3 * n + 1);
+            h.feed(S, &ack(1, if waits { 3 * n + 3 } else { 3 * n + 2 }, true));
+        }
+        h.gap(C, 300);
+        h.feed(S, &ack(1, 21, true));
+        batch(&mut h, 22);
+        h.feed(S, &ack(1, 24, true));
+        let got = lines(h.rows());
+        let tail = &got[got.len() - 3..];
+        if waits {
+            assert_eq!(
+                tail,
+                ["basic.publish|e  k|22|0|", "basic.publish|e  k|23|0|", "basic.publish|e  k|24|0|"]
+            );
+        } else {
+            assert!(tail.iter().all(|l| l.ends_with("||gap")), "{tail:?}");
+        }
+    }
+}
+
+#[test]
+fn who_waits_for_each_answer_has_got_what_was_lost() {
+    for singly in [true, false] {
+        let mut h = begun();
+        if !singly {
+            h.feed(C, &[declare(1, "1"), declare(1, "2")].concat());
+            h.feed(S, &[declare_ok(1, "1"), declare_ok(1, "2")].concat());
+        }
+        for _ in 0..9 {
+            h.feed(C, &declare(1, "q"));
+            h.feed(S, &declare_ok(1, "q"));
+        }
+        let before = h.rows().len();
+        h.feed(C, &declare(1, "a"));
+        h.gap(S, 10);
+        h.feed(C, &declare(1, "b"));
+        h.feed(S, &declare_ok(1, "b"));
+        h.gap(C, 60);
+        h.feed(C, &declare(1, "c"));
+        h.feed(S, &declare_ok(1, "c"));
+        let [b, c] = if singly {
+            ["queue.declare| b ||0|", "queue.declare| c ||0|"]
+        } else {
+            ["queue.declare| b |||gap,no-response", "queue.declare| c ||0|gap"]
+        };
+        let got = lines(h.rows());
+        assert_eq!(got[before..], ["queue.declare| a |||gap,no-response", b, c]);
+    }
 }
 
 #[test]

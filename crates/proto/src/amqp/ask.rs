@@ -216,13 +216,11 @@ impl Talk {
             return None;
         };
         // Is this the answer of the one before the gap, or was that one lost, and it is the next one's?
-        let doubtful = self.asks.get(at).is_some_and(|a| a.holed)
-            && self.asks.iter().filter(|a| same(a)).nth(1).is_some();
+        let alone = self.asks.iter().filter(|a| same(a)).nth(1).is_none();
+        let doubtful = self.asks.get(at).is_some_and(|a| a.holed) && !(alone && self.sees_all(s.channel));
         let ask = self.asked(at)?;
         if !doubtful {
-            // Nobody else asked, if all requests were seen.
-            let all = self.known_channel(s.channel).is_some_and(|ch| !ch.holed && ch.hole.is_none());
-            return Some(if all { ask } else { ask.doubted() });
+            return Some(ask);
         }
         cx.give_up(ask.doubted().txn);
         while let Some(at) = self.asks.iter().position(same)
@@ -232,6 +230,11 @@ impl Talk {
             cx.give_up(ask.txn);
         }
         None
+    }
+
+    /// No request can have been lost on this channel behind those that wait.
+    fn sees_all(&mut self, channel: u16) -> bool {
+        self.known_channel(channel).is_some_and(|ch| !ch.holed && ch.hole.is_none())
     }
 
     /// An answer without content.
@@ -332,7 +335,11 @@ impl Talk {
             let here = connection || a.channel == s.channel;
             here && a.method.class == class && a.method.id == id && a.method.role != Role::Close
         });
+        let holed = at.and_then(|at| self.asks.get(at)).filter(|a| a.holed).map(|a| a.channel);
+        let sees_all = holed.is_none_or(|channel| self.sees_all(channel));
         let at_fault = match (at, &self.login) {
+            // Its answer may have been lost, and the request that is at fault.
+            (Some(_), _) if !sees_all => None,
             (Some(at), _) => self.asked(at).map(|a| a.doubted().txn),
             (None, Some(_)) if connection => self.login.take(),
             (None, _) if (class, id) == (60, 40) && !connection => self.refused_publish(s.channel),
@@ -351,8 +358,9 @@ impl Talk {
 
     /// The other side agrees.
     pub(super) fn closed(&mut self, cx: &mut Cx<'_>, s: &Said<'_>) {
-        // The client's follows a close of the server, which was dealt with or is held back.
+        // The client's follows a close of the server, which was dealt with or lost.
         if s.dir == Direction::ToServer {
+            self.leave(cx, s);
             return;
         }
         // Without its request, that one is held back, and what was sent before it as well.

@@ -45,21 +45,24 @@ pub(super) struct Held {
     pub(super) most: u64,
     /// Something else besides.
     requests: bool,
+    /// There was no room for anything of other channels.
+    is_all: bool,
 }
 
 /// What a hole of `span` bytes may have held, by what was under way before it and what comes behind.
 fn held(open: Open, span: u64, next: FrameKind) -> Held {
-    let exact = |n| Held { least: n, most: n, requests: false };
+    let exact = |is_all| Held { least: 0, most: 0, requests: false, is_all };
     let (start, end) = match (open, next) {
         // Nothing comes between the two.
-        (Open::Header, FrameKind::Body) => return exact(0),
+        (Open::Header, FrameKind::Body) => return exact(span < HEADER + REQUEST),
         // The same content goes on, or it ended and another began.
         (Open::Body(left), FrameKind::Body) => {
             let both = left.saturating_add(AROUND + PUBLISH + HEADER);
             if span < both {
-                return exact(0);
+                return exact(false);
             }
-            return Held { least: 0, most: span / (PUBLISH + HEADER), requests: true };
+            let most = span / (PUBLISH + HEADER);
+            return Held { least: 0, most, requests: true, is_all: false };
         }
         (Open::Header, FrameKind::Header) => (0, 0),
         (Open::Header, _) => (HEADER, 0),
@@ -71,10 +74,11 @@ fn held(open: Open, span: u64, next: FrameKind) -> Held {
     };
     let Some(free) = span.checked_sub(start).and_then(|n| n.checked_sub(end)) else {
         // It was not ended properly.
-        return Held { least: 0, most: span, requests: true };
+        return Held { least: 0, most: span, requests: true, is_all: false };
     };
     let least = u64::from(end > 0);
-    Held { least, most: least.saturating_add(free / (PUBLISH + HEADER)), requests: free >= REQUEST }
+    let most = least.saturating_add(free / (PUBLISH + HEADER));
+    Held { least, most, requests: free >= REQUEST, is_all: free < REQUEST }
 }
 
 impl Talk {
@@ -106,6 +110,12 @@ impl Talk {
         let held = held(hole.open, lost.saturating_sub(hole.from), next);
         ch.holed |= held.requests;
         ch.tags.lost(hole.time, held.least, held.most, held.requests);
+        if held.is_all {
+            // No other channel has lost anything.
+            for ch in &mut self.channels {
+                ch.hole.take_if(|other| other.from >= hole.from);
+            }
+        }
     }
 }
 

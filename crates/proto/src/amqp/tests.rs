@@ -316,6 +316,20 @@ fn a_publish_that_closes_the_channel() {
 }
 
 #[test]
+fn a_close_that_was_lost_is_not_the_next_one() {
+    let mut h = begun();
+    h.feed(C, &declare(1, "a"));
+    h.gap(S, 60);
+    h.feed(C, &close_ok(1));
+    h.gap(C, 13);
+    h.feed(S, &method(1, 20, 11, &[&x(b"")]));
+    h.feed(C, &declare(1, "b"));
+    h.feed(S, &close(1, 404, "NOT_FOUND - no queue 'b'", 50, 10));
+    let want = ["queue.declare| a |||gap,no-response", "queue.declare| b ||404|", "channel.close|  ||404|"];
+    assert_eq!(lines(h.rows())[1..], want);
+}
+
+#[test]
 fn a_close_is_not_at_fault_for_another() {
     let mut h = begun();
     h.feed(C, &close(1, 501, "mine", 0, 0));

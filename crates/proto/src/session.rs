@@ -163,6 +163,11 @@ impl Txn {
         self.asked = at;
     }
 
+    /// The request came at this time; only of its answer more is known.
+    pub fn came(&mut self, time: Timestamp) {
+        (self.begin.time, self.asked.time) = (time, time);
+    }
+
     /// The packet that brought the first byte of the answer; only the first call counts.
     pub fn answering(&mut self, at: Mark) {
         self.answering.get_or_insert(at.time);

@@ -68,6 +68,9 @@ const SECRET: &[&[u8]] = &[
 /// The elements of those that are never told, at any depth.
 const MASKED: &[&[u8]] = &[b"payload", b"pwd", b"key", b"nonce", b"password", b"credentials"];
 
+/// Those of documents that come before it is known whether they go to `system.users`.
+const MASKED_EARLY: &[&[u8]] = &[b"pwd", b"credentials"];
+
 fn is_in(list: &[&[u8]], name: &[u8]) -> bool {
     list.iter().any(|w| w.eq_ignore_ascii_case(name))
 }
@@ -198,7 +201,11 @@ impl Ask {
     }
 
     fn is_masked(&self, place: Place, name: &[u8]) -> bool {
-        (self.secret || place == Place::Login) && is_in(MASKED, name)
+        if self.secret || place == Place::Login {
+            is_in(MASKED, name)
+        } else {
+            self.is_command && !self.has_body && is_in(MASKED_EARLY, name)
+        }
     }
 
     /// An element of the command itself: is it one that says what it is about?
@@ -218,6 +225,7 @@ impl Ask {
                     self.user = Some(text.get(..MAX_NAME).unwrap_or(text).into());
                 }
             }
+            (Place::Explained, _) if is_in(SECRET, name) => self.secret = true,
             (Place::Explained, Value::Str(text))
                 if self.collection.is_empty() && is_in(OF_COLLECTION, name) =>
             {

@@ -303,13 +303,23 @@ fn secrets_are_masked_and_the_user_is_told() {
         script.push((S, msg(90, n as u32, 0, &[f("ok", verdict)])));
     }
     script.push((C, message(7, 0, 2002, &old)));
+    // In a sequence before the command, and explained.
+    let bob =
+        sequence("documents", &[doc(&[s("pwd", "SeCrEt"), sub("credentials", &[s("storedKey", "SeCrEt")])])]);
+    let insert = [b"\0", &doc(&[s("insert", "system.users"), s("$db", "admin")])[..]].concat();
+    script.push((C, message(8, 0, 2013, &[&[0; 4][..], &bob, &insert].concat())));
+    script.push((C, msg(9, 0, 0, &[sub("explain", &user[..2]), s("$db", "shop")])));
     let rows = cut_every_way(tcp, &slices(&script));
     for row in &rows {
         let (text, masked) = (row.get("TEXT"), row.get("TEXT").contains("***"));
         assert!(!text.contains("SeCrEt") && masked == (row.get("COLLECTION") != "c"), "{text}");
     }
     let users: Vec<_> = rows.iter().map(|r| r.get("USER")).collect();
-    assert_eq!(users, ["eve", "ann", "ann", "ann", "ann", "dan", ""], "a login that failed is forgotten");
+    assert_eq!(
+        users,
+        ["eve", "ann", "ann", "ann", "ann", "dan", "", "", ""],
+        "a login that failed is forgotten"
+    );
     let text = r#"{"saslStart":1,"mechanism":"SCRAM-SHA-256","payload":"***","$db":"admin"}"#;
     assert_eq!(rows[1].get("TEXT"), text);
 }

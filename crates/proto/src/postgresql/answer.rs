@@ -5,7 +5,7 @@ use super::session::Session;
 use super::wire::{Head, Notice, oids, parameter_status, tag_rows, text_of};
 use crate::session::{Cx, Txn};
 use base::Mark;
-use record::{Quality, f::sql as f};
+use record::{Kind, Quality, f::sql as f};
 
 impl Session {
     /// A message; its end may be cut off. False when it is none.
@@ -179,6 +179,7 @@ impl Session {
             return;
         }
         let rows = std::mem::take(&mut self.data_rows);
+        let lossy = self.queue.lossy;
         match self.queue.front(first.time).map(|i| &i.ask) {
             None => {
                 self.flush(cx);
@@ -205,8 +206,21 @@ impl Session {
             }
             Some(ask) => {
                 let parse = matches!(ask, Ask::Parse(..));
+                let named = match ask {
+                    // Behind a loss the error may be that of something that was not seen.
+                    Ask::Describe(Some(name)) if !lossy => Some(name.clone()),
+                    _ => None,
+                };
                 self.flush(cx);
-                if let Some(mut txn) = self.queue.take_told() {
+                let mut told = self.queue.take_told();
+                if let (None, Some(name), Some(item)) = (&told, named, self.queue.front(first.time)) {
+                    // A statement that is not there: a pool gave the client another session, for one.
+                    let mut txn = cx.open(Kind::Sql, 0);
+                    txn.came(item.at);
+                    txn.text(&f::SQL, self.names.statement(&name).map_or(&[][..], |s| &s.text), cap);
+                    told = Some(txn);
+                }
+                if let Some(mut txn) = told {
                     txn.answering(first);
                     txn.num(&f::ROWS, rows);
                     fail(&mut txn, e, cap);

@@ -10,9 +10,8 @@
 //! tags; where a tag has none (SHOW, EXPLAIN) the rows that came.
 //!
 //! Left: passwords and other proofs of the login, rows, COPY data (walked over, never held), notices,
-//! notifications. Replication streams, TLS (its handshake is told by its own room) and GSSAPI
-//! encryption end the session; each is counted as
-//! an anomaly. Joined in the middle, or named by a Parse that was not seen, a statement has no text.
+//! notifications, and what is described well. Replication streams, TLS and GSSAPI encryption end the session; each is
+//! counted as an anomaly. Joined in the middle, or named by a Parse that was not seen, a statement has no text.
 //!
 //! `wire` reads messages, `session` makes messages of bytes, `ask` and `answer` are what the two
 //! ends say, `queue` pairs them, `names` keeps statements and portals, `params` and `binary` write values.

@@ -288,6 +288,9 @@ fn an_error_costs_the_rest_of_its_pipeline() {
         (S, join(&[error("ERROR", "42P05", "exists"), ready(b'I')])),
         (C, join(&[bind("", "s", &[]), execute("", 0), sync()])),
         (S, join(&[BOUND.to_vec(), done("SELECT 1"), ready(b'I')])),
+        // A statement is described that another session has.
+        (C, join(&[m(b'D', &[b"Snope\0"]), sync()])),
+        (S, join(&[error("ERROR", "26000", "no such"), ready(b'I')])),
         // An error before the client's Sync: what is sent meanwhile is skipped too.
         (C, join(&[parse("", "selec", &[]), m(b'H', &[])])),
         (S, error("ERROR", "42601", "syntax")),
@@ -308,6 +311,7 @@ fn an_error_costs_the_rest_of_its_pipeline() {
             "insert 4|||0|1|",
             "select 'new'||exists|42P05|0|",
             "select 'old'|||0|1|",
+            "||no such|26000|0|",
             "selec||syntax|42601|0|",
             "insert late||late|23505|1|",
             "select 1|||0|1|",

@@ -116,7 +116,7 @@ impl FlowKey {
     }
 
     /// The hash of the key, the same for both directions.
-    #[inline]
+    #[inline(always)]
     #[must_use]
     pub fn hash(&self, seed: Seed) -> u64 {
         let ([[a, a_low], [b, b_low]], [p, q]) = (self.addr, self.port);

@@ -51,15 +51,11 @@ impl Block {
         if let Some(len) = self.bytes.last_chunk_mut::<8>() {
             *len = (self.len as u64).wrapping_mul(8).to_be_bytes();
         }
-        let mut words = [0u32; 16];
-        for (to, from) in words.iter_mut().zip(self.bytes.as_chunks::<4>().0) {
+        let mut schedule = [0u32; 80];
+        for (to, from) in schedule.iter_mut().zip(self.bytes.as_chunks::<4>().0) {
             *to = u32::from_be_bytes(*from);
         }
-        let mut schedule = [0u32; 80];
-        for some in schedule.as_chunks_mut::<16>().0 {
-            *some = words;
-            expand(&mut words);
-        }
+        expand(&mut schedule);
         let start: [u32; 5] = [0x6745_2301, 0xefcd_ab89, 0x98ba_dcfe, 0x1032_5476, 0xc3d2_e1f0];
         let mut s = start;
         if let [w0, w1, w2, w3] = schedule.as_chunks::<20>().0 {
@@ -74,14 +70,12 @@ impl Block {
     }
 }
 
-/// The next sixteen words of the schedule.
-fn expand(w: &mut [u32; 16]) {
-    for i in 0..16usize {
-        // Sixteen words back is the place itself.
-        let at = |back: usize| w.get(i.wrapping_sub(back) & 15).copied().unwrap_or(0);
-        let next = (at(3) ^ at(8) ^ at(14) ^ at(0)).rotate_left(1);
-        if let Some(to) = w.get_mut(i) {
-            *to = next;
+/// The words of the schedule behind the sixteen of the message.
+fn expand(schedule: &mut [u32; 80]) {
+    for i in 0..64usize {
+        let here = schedule.get_mut(i..).and_then(|s| s.first_chunk_mut());
+        if let Some([a, _, b, _, _, _, _, _, c, _, _, _, _, d, _, _, next]) = here {
+            *next = (*a ^ *b ^ *c ^ *d).rotate_left(1);
         }
     }
 }

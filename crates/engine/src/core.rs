@@ -435,7 +435,7 @@ impl Events<Flow<Talk>> for Tap<'_> {
             _ => None,
         };
         let community = known.copied().unwrap_or_else(|| head::community(flow));
-        let sampled = core.lately.left_out(flow.key(), flow.interval().begin, core.thrift.thin);
+        let sampled = core.lately.left_out(flow.key(), flow.interval_begin(), core.thrift.thin);
         head::flow(&mut core.head, flow, core.cards.get(&flow.ifindex()), &community, now, sampled);
         core.body.reset(record::Kind::Flow);
         report::body(&mut core.body, flow, end, app, core.config.flow_detail);

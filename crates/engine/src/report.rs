@@ -20,51 +20,42 @@ pub(crate) fn is_wanted(choice: Layer4Choice, proto: u8) -> bool {
     }
 }
 
-/// A count by side and in sum.
-struct Count {
-    of: fn(&SideStats) -> u64,
-    fields: [&'static Field; 3],
+/// The counts of every flow: of the source, of the destination, in sum.
+static ALL: [[&Field; 3]; 3] = [
+    [&f::flow::SRC_BYTES, &f::flow::DST_BYTES, &f::head::BYTES],
+    [&f::flow::SRC_PKTS, &f::flow::DST_PKTS, &f::flow::PKTS],
+    [&f::flow::SRC_TINY_PKTS, &f::flow::DST_TINY_PKTS, &f::flow::TINY_PKTS],
+];
+
+/// Those of TCP.
+static TCP: [[&Field; 3]; 7] = [
+    [&f::flow::SRC_SYN_PKTS, &f::flow::DST_SYN_PKTS, &f::flow::SYN_PKTS],
+    [&f::flow::SRC_SYN_ACK_PKTS, &f::flow::DST_SYN_ACK_PKTS, &f::flow::SYN_ACK_PKTS],
+    [&f::flow::SRC_RST_PKTS, &f::flow::DST_RST_PKTS, &f::head::RST_PKTS],
+    [&f::flow::SRC_FIN_PKTS, &f::flow::DST_FIN_PKTS, &f::flow::FIN_PKTS],
+    [&f::flow::SRC_RETRANS_PKTS, &f::flow::DST_RETRANS_PKTS, &f::head::RETRANS_PKTS],
+    [&f::flow::SRC_ZEROWIN_PKTS, &f::flow::DST_ZEROWIN_PKTS, &f::flow::ZEROWIN_PKTS],
+    [&f::flow::SRC_OOO_PKTS, &f::flow::DST_OOO_PKTS, &f::flow::OOO_PKTS],
+];
+
+/// The numbers for [`ALL`].
+fn all(s: &SideStats) -> [u64; 3] {
+    [s.bytes, u64::from(s.pkts), u64::from(s.tiny)]
 }
 
-static ALL: [Count; 3] = [
-    Count { of: |s| s.bytes, fields: [&f::flow::SRC_BYTES, &f::flow::DST_BYTES, &f::head::BYTES] },
-    Count { of: |s| s.pkts as u64, fields: [&f::flow::SRC_PKTS, &f::flow::DST_PKTS, &f::flow::PKTS] },
-    Count {
-        of: |s| s.tiny as u64,
-        fields: [&f::flow::SRC_TINY_PKTS, &f::flow::DST_TINY_PKTS, &f::flow::TINY_PKTS],
-    },
-];
+/// The numbers for [`TCP`].
+fn tcp(s: &SideStats) -> [u64; 7] {
+    [s.syn, s.synack, s.rst, s.fin, s.retrans, s.zerowin, s.ooo].map(u64::from)
+}
 
-static TCP: [Count; 7] = [
-    Count {
-        of: |s| s.syn as u64,
-        fields: [&f::flow::SRC_SYN_PKTS, &f::flow::DST_SYN_PKTS, &f::flow::SYN_PKTS],
-    },
-    Count {
-        of: |s| s.synack as u64,
-        fields: [&f::flow::SRC_SYN_ACK_PKTS, &f::flow::DST_SYN_ACK_PKTS, &f::flow::SYN_ACK_PKTS],
-    },
-    Count {
-        of: |s| s.rst as u64,
-        fields: [&f::flow::SRC_RST_PKTS, &f::flow::DST_RST_PKTS, &f::head::RST_PKTS],
-    },
-    Count {
-        of: |s| s.fin as u64,
-        fields: [&f::flow::SRC_FIN_PKTS, &f::flow::DST_FIN_PKTS, &f::flow::FIN_PKTS],
-    },
-    Count {
-        of: |s| s.retrans as u64,
-        fields: [&f::flow::SRC_RETRANS_PKTS, &f::flow::DST_RETRANS_PKTS, &f::head::RETRANS_PKTS],
-    },
-    Count {
-        of: |s| s.zerowin as u64,
-        fields: [&f::flow::SRC_ZEROWIN_PKTS, &f::flow::DST_ZEROWIN_PKTS, &f::flow::ZEROWIN_PKTS],
-    },
-    Count {
-        of: |s| s.ooo as u64,
-        fields: [&f::flow::SRC_OOO_PKTS, &f::flow::DST_OOO_PKTS, &f::flow::OOO_PKTS],
-    },
-];
+/// Puts in a count by side and in sum.
+fn count(body: &mut Record, fields: &[[&'static Field; 3]], src: &[u64], dst: &[u64]) {
+    for ((fields, s), d) in fields.iter().zip(src).zip(dst) {
+        for (field, n) in fields.iter().zip([*s, *d, s.saturating_add(*d)]) {
+            body.num(field, n);
+        }
+    }
+}
 
 /// Fills `body` with the KPIs of the flow's interval.
 pub(crate) fn body(
@@ -76,19 +67,9 @@ pub(crate) fn body(
 ) {
     let i = flow.interval();
     let [src, dst] = &i.sent;
-    let count = |body: &mut Record, c: &Count| {
-        let (s, d) = ((c.of)(src), (c.of)(dst));
-        for (field, n) in c.fields.into_iter().zip([s, d, s.saturating_add(d)]) {
-            body.num(field, n);
-        }
-    };
-    for c in &ALL {
-        count(body, c);
-    }
+    count(body, &ALL, &all(src), &all(dst));
     if flow.proto() == ip_proto::TCP {
-        for c in &TCP {
-            count(body, c);
-        }
+        count(body, &TCP, &tcp(src), &tcp(dst));
     }
     let mut delay = |field, max, cnt, d: Delay| {
         if let Some(mean) = d.sum.checked_div(u64::from(d.cnt)) {

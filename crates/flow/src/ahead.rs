@@ -28,7 +28,7 @@ impl Whose {
 
 impl<T: Default> Table<T> {
     /// Tells whose a packet is.
-    #[inline]
+    #[inline(always)]
     #[must_use]
     pub fn whose(&self, p: &Packet<'_>) -> Whose {
         let key = key_of(p);

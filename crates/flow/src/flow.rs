@@ -1,6 +1,6 @@
 //! One flow: who, how much, and what layer 4 remembers of it.
 
-use crate::contract::{Arrival, End, Interval, SideStats};
+use crate::contract::{Arrival, End, Interval};
 use crate::echo::Echo;
 use crate::exchange::{Answers, Exchange};
 use crate::pair::Pair;
@@ -298,28 +298,33 @@ impl<T> Flow<T> {
     /// The account of the interval so far.
     #[must_use]
     pub fn interval(&self) -> Interval {
-        let side = |s: Side| {
-            let e = self.sides.of(s);
-            let mut st = SideStats { bytes: e.bytes, pkts: e.pkts, tiny: e.tiny, ..SideStats::default() };
-            match &self.body {
-                Body::Tcp(tcp) => tcp.fill_stats(s, &mut st),
-                Body::Echo(echo) if s == self.initiator => st.net_delay = echo.delay,
-                _ => {}
-            }
-            st
-        };
-        Interval {
-            sent: [side(self.initiator), side(self.initiator.other())],
-            hand_delay: match &self.body {
-                Body::Tcp(tcp) => tcp.hand_delay(),
-                _ => None,
-            },
+        let mut out = Interval {
             app_response: self.answers.app_response,
             load_trans: self.answers.load_trans,
             icmp_err: self.icmp_err,
             begin: self.begin,
             end: self.last_seen,
+            ..Interval::default()
+        };
+        if let Body::Tcp(tcp) = &self.body {
+            out.hand_delay = tcp.hand_delay();
         }
+        for (st, s) in out.sent.iter_mut().zip([self.initiator, self.initiator.other()]) {
+            let e = self.sides.of(s);
+            (st.bytes, st.pkts, st.tiny) = (e.bytes, e.pkts, e.tiny);
+            match &self.body {
+                Body::Tcp(tcp) => tcp.fill_stats(s, st),
+                Body::Echo(echo) if s == self.initiator => st.net_delay = echo.delay,
+                _ => {}
+            }
+        }
+        out
+    }
+
+    /// The first packet of the interval; 0 without one.
+    #[must_use]
+    pub fn interval_begin(&self) -> Timestamp {
+        self.begin
     }
 
     /// A new interval begins: the numbers of the old one are cleared.

@@ -93,8 +93,10 @@ impl Record {
 
     /// Puts in text: any bytes, the formats make valid UTF-8 of them.
     pub fn text(&mut self, field: &'static Field, bytes: &[u8]) {
-        self.begin_text(field);
-        self.append(bytes);
+        let at = self.text.len();
+        let bytes = bytes.get(..MAX_TEXT.saturating_sub(at)).unwrap_or(bytes);
+        self.text.extend_from_slice(bytes);
+        self.put(field, Value::Text(at as u32, bytes.len() as u32));
     }
 
     /// Begins a text to which [`Record::append`] adds, until another text is begun.

@@ -41,8 +41,8 @@ pub(super) enum Stage {
     Columned,
     /// A row, or the end.
     Rows,
-    /// Definitions of parameters, then of columns, each with an EOF behind them (or without).
-    Prepared { params: u16, columns: u16, eofs: u8 },
+    /// Definition of a parameter or a column of what was prepared; so many are to come.
+    Prepared(u32),
     /// Definitions, to the end.
     Fields,
     /// The verdict on a file that the client sends.

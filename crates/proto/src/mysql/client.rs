@@ -205,7 +205,6 @@ impl Session {
         }
         self.phase = Phase::Auth;
         self.agreed = Some(agreed);
-        self.eofs = Some(agreed & cap::DEPRECATE_EOF == 0);
         (self.user, self.db) = (name(l.user), name(l.db));
         if let Some(mut txn) = self.login.take() {
             txn.text(&f::sql::SQL, b"", 0);

@@ -73,8 +73,8 @@ impl Session {
                     ask.counted = false;
                 }
                 // What looks like the space between two answers is not, where the one may have an EOF yet.
-                let between =
-                    between && n.is_some_and(|n| n > 0) && self.eofs.is_some() && !self.drift.passing;
+                let owed = std::mem::take(&mut self.owed);
+                let between = between && n.is_some_and(|n| n > 0) && !owed && !self.drift.passing;
                 self.answers_lost(cx, between);
             }
         }

@@ -3,7 +3,7 @@
 use super::ask::{Ask, Kind, Stage, failure};
 use super::client::name;
 use super::session::{Packet, Phase, Session};
-use super::wire::{Done, FULL, PROGRESS, columns, eof, err, greeting, is_eof, ok, prepared, status};
+use super::wire::{Done, FULL, PROGRESS, cap, columns, eof, err, greeting, is_eof, ok, prepared, status};
 use crate::session::Cx;
 use base::{Direction, Mark};
 use record::{Kind as Record, Quality};
@@ -26,32 +26,24 @@ impl Session {
         if self.phase != Phase::Command {
             return KEPT;
         }
-        let late_eof = first == Some(0xfe) && len == EOF && seq == before.wrapping_add(1);
         let at = self.server.first;
         let packed = self.server.packed;
         let doubt = self.doubt;
+        if std::mem::take(&mut self.owed) && first == Some(0xfe) && len == EOF {
+            // It ends the definitions before it: where such packets are left out, nothing looks like one.
+            return 0;
+        }
         if !self.drift.is_certain()
             && !self.queue.front().is_some_and(|a| a.begun)
             && !self.finds_its_command(cx, len, seq, before, first)
         {
-            self.eofs = if late_eof && self.eofs.is_none() { Some(true) } else { self.eofs };
             return 0;
         }
-        let Some(ask) = self.queue.front_mut() else {
-            // The end of what was taken for whole.
-            if late_eof && self.eofs.is_none() {
-                self.eofs = Some(true);
-            }
-            return 0;
-        };
+        let Some(ask) = self.queue.front_mut() else { return 0 };
         let is_end = matches!(first, Some(0xfe)) && len < FULL || first == Some(0xff);
         match ask.stage {
             // The answer has another number where something else came between.
             Stage::Head if !ask.begun && !packed && ask.seq != seq && ask.kind != Kind::ChangeUser => {
-                if late_eof {
-                    self.eofs = Some(true);
-                    return 0;
-                }
                 if doubt { 0 } else { KEPT }
             }
             Stage::Head if !ask.begun => {
@@ -67,7 +59,7 @@ impl Session {
                 0
             }
             Stage::Rows | Stage::Columned => KEPT,
-            Stage::Columns(_) | Stage::Prepared { .. } | Stage::Fields => {
+            Stage::Columns(_) | Stage::Prepared(_) | Stage::Fields => {
                 if is_end {
                     KEPT
                 } else {
@@ -219,7 +211,6 @@ impl Session {
                 Step::On
             }
             Stage::Columned if p.first() == 0xfe && is_eof(p.total) => {
-                self.eofs = Some(true);
                 let done = eof(p.bytes);
                 if done.status & status::CURSOR_EXISTS != 0 {
                     // The rows wait in the server, to be fetched.
@@ -240,20 +231,17 @@ impl Session {
                 }
                 _ => Step::On,
             },
-            Stage::Prepared { mut params, mut columns, mut eofs } => {
-                if p.first() == 0xfe && is_eof(p.total) {
-                    self.eofs = Some(true);
-                    eofs = eofs.saturating_sub(1);
-                } else if params > 0 {
-                    params = params.saturating_sub(1);
-                } else {
-                    columns = columns.saturating_sub(1);
-                }
-                ask.stage = Stage::Prepared { params, columns, eofs };
-                if params == 0 && columns == 0 && (eofs == 0 || self.eofs != Some(true)) {
-                    return Step::Ended(Done::default());
-                }
+            // Those of parameters and of columns may have an EOF between them.
+            Stage::Prepared(_) if p.first() == 0xfe && is_eof(p.total) => Step::On,
+            Stage::Prepared(n) if n > 1 => {
+                ask.stage = Stage::Prepared(n.saturating_sub(1));
                 Step::On
+            }
+            Stage::Prepared(_) => {
+                // For certain only where both sides have said so.
+                let both = self.offered & self.agreed.unwrap_or_default();
+                self.owed = both & cap::DEPRECATE_EOF == 0;
+                Step::Ended(Done::default())
             }
         }
     }
@@ -267,12 +255,11 @@ impl Session {
             (0, Kind::Prepare) => {
                 let Ok(s) = prepared(p.bytes) else { return Step::Bad };
                 self.statements.prepared(s.id, std::mem::take(&mut ask.text), s.params, s.columns);
-                let (params, columns) = if s.defined { (s.params, s.columns) } else { (0, 0) };
-                if params == 0 && columns == 0 {
+                let definitions = u32::from(s.params).saturating_add(u32::from(s.columns));
+                if definitions == 0 || !s.defined {
                     return Step::Ended(Done::default());
                 }
-                let eofs = u8::from(params > 0).saturating_add(u8::from(columns > 0));
-                ask.stage = Stage::Prepared { params, columns, eofs };
+                ask.stage = Stage::Prepared(definitions);
                 Step::On
             }
             (0, _) if p.total >= 5 || p.total == 3 => match ok(p.bytes) {

@@ -125,8 +125,8 @@ pub struct Session {
     pub(super) offered: u32,
     /// Capabilities that both sides have, when the login was seen.
     pub(super) agreed: Option<u32>,
-    /// Are definitions followed by an EOF? Told by the login, else found out.
-    pub(super) eofs: Option<bool>,
+    /// An EOF may come yet behind an answer that is told. Its form alone shows whether there are such packets.
+    pub(super) owed: bool,
     /// The login under way: told only if it fails.
     pub(super) login: Option<Txn>,
     /// Commands that wait for their answers, in order. [`crate::Limits::pipeline`] at most.
@@ -174,7 +174,7 @@ impl Session {
             phase: Phase::Start,
             offered: 0,
             agreed: None,
-            eofs: None,
+            owed: false,
             login: None,
             queue: VecDeque::new(),
             asking: false,

@@ -457,6 +457,37 @@ fn the_middle_of_a_connection_is_understood() {
     assert_eq!(short(h.rows()), ["select a from t|0|1|midstream"]);
 }
 
+/// A preparation and a query sent at once, first thing that is seen of a connection with EOF packets.
+#[test]
+fn the_eof_behind_a_preparation_is_no_answer() {
+    let asked = [command(com::STMT_PREPARE, b"select a from t"), query("select * from x")].concat();
+    let end = ps(1, &[&prepared(7, 1, 0), COLUMN, EOF]);
+    let want = ["select a from t|0||", "select * from x|1146||"];
+    for packed in [true, false] {
+        let wrap = |seq: u8, bytes: &[u8]| if packed { c(seq, bytes, false) } else { bytes.to_vec() };
+        let mut h = new().midstream();
+        for _ in 0..4 {
+            h.feed(C, &wrap(0, &asked));
+            h.feed(S, &wrap(1, &[&end[..], &p(1, ERR)].concat()));
+        }
+        // In a piece of its own, numbered otherwise.
+        h.feed(C, &wrap(0, &asked));
+        h.feed(S, &wrap(1, &end[..end.len() - 9]));
+        h.feed(S, &wrap(2, &if packed { p(2, EOF) } else { p(3, EOF) }));
+        h.feed(S, &wrap(3, &p(1, ERR)));
+        let got: Vec<_> = short(h.rows()).iter().map(|r| r.replace("midstream", "")).collect();
+        assert_eq!(got, want.repeat(5), "packed: {packed}");
+    }
+    // The client could do without, its server was not heard.
+    let mut h = new();
+    for (d, b) in &logged_in(DEPRECATE_EOF)[1..] {
+        h.feed(*d, b);
+    }
+    h.feed(C, &asked);
+    h.feed(S, &[&end[..], &p(1, ERR)].concat());
+    assert_eq!(short(h.rows()), want);
+}
+
 #[test]
 fn a_gap_costs_one_transaction() {
     let answer = ps(1, &[&[1], COLUMN, EOF, b"\x031st", b"\x032nd", EOF]);

@@ -66,14 +66,16 @@ pub(super) struct Ask {
     pub(super) rows: u64,
     /// Those are all that there are: none were lost, nor left in a cursor.
     pub(super) counted: bool,
-    /// Text of a statement being prepared; database or user chosen.
+    /// Text of a statement being prepared; user chosen.
     pub(super) text: Box<[u8]>,
     /// Columns of the result of an execution, when the preparation told.
     pub(super) columns: Option<u16>,
     /// What its text is answered with; looked at only behind a loss.
     pub(super) answered: Option<Answered>,
-    /// Database chosen with the user.
-    pub(super) db: Box<[u8]>,
+    /// The default database once it has succeeded, if it chooses one; empty where that is not known.
+    pub(super) db: Option<Box<[u8]>>,
+    /// One of its results is whole, and more are to come.
+    pub(super) more: bool,
     /// An execution of MariaDB's last statement, whose preparation is not answered yet.
     pub(super) late: Box<[u8]>,
 }
@@ -96,14 +98,16 @@ impl Ask {
             text: Box::default(),
             columns: None,
             answered: None,
-            db: Box::default(),
+            db: None,
+            more: false,
             late: Box::default(),
         }
     }
 
     pub(super) fn heap(&self) -> usize {
         let record = self.txn.as_ref().and_then(|t| t.record.as_ref()).map_or(0, |r| r.heap());
-        record.saturating_add(self.text.len()).saturating_add(self.db.len()).saturating_add(self.late.len())
+        let db = self.db.as_ref().map_or(0, |db| db.len());
+        record.saturating_add(self.text.len()).saturating_add(db).saturating_add(self.late.len())
     }
 
     pub(super) fn taint(&mut self, q: Quality) {

@@ -4,7 +4,8 @@ use super::ask::{Ask, Kind};
 use super::params::query_attributes;
 use super::session::{Packet, Phase, Session};
 use super::statements::LAST;
-use super::wire::{cap, change_user, com, login, zero_ended};
+use super::used::used;
+use super::wire::{cap, change_user, com, login};
 use crate::session::Cx;
 use base::Reader;
 use record::{Kind as Record, Quality, f};
@@ -13,7 +14,7 @@ use record::{Kind as Record, Quality, f};
 const LOGIN: usize = 4096;
 /// Bytes kept of a command beside its text: query attributes.
 const BESIDE: usize = 4096;
-/// MariaDB's last statement is looked for among so many commands: its clients execute it at once.
+/// Commands that are looked at for what they mean for one behind them: clients do not send more ahead of it.
 const BEHIND: usize = 64;
 /// Places kept for answers, for each command that may wait for one.
 const PLACES: usize = 4;
@@ -218,7 +219,9 @@ impl Session {
         if !self.user.is_empty() {
             txn.text(&f::sql::USER, &self.user, NAME);
         }
-        if !self.db.is_empty() {
+        // A command sent ahead may choose another one.
+        let chosen = self.queue.iter().rev().take(BEHIND).any(|a| a.db.is_some());
+        if !self.db.is_empty() && !chosen {
             txn.text(&f::sql::DB, &self.db, NAME);
         }
     }
@@ -237,9 +240,7 @@ impl Session {
         match p.first() {
             com::QUERY => {
                 let text = self.query_text(body);
-                if let Some(db) = used(text) {
-                    ask.db = name(db);
-                }
+                ask.db = used(text, p.is_cut()).map(name);
                 self.tell(ask, text, None, limit);
             }
             com::STMT_PREPARE => {
@@ -252,6 +253,7 @@ impl Session {
                 if let Some(prepare) = latest.find(|a| a.kind == Kind::Prepare) {
                     // Sent behind the preparation, whose answer tells how many parameters there are.
                     let text = prepare.text.clone();
+                    ask.db = used(&text, false).map(name);
                     self.tell(ask, &text, None, limit);
                     ask.late = p.bytes.into();
                 } else {
@@ -263,10 +265,10 @@ impl Session {
                     self.statements.reset(id);
                 }
             }
-            com::INIT_DB => ask.text = name(body),
+            com::INIT_DB => ask.db = Some(name(body)),
             com::CHANGE_USER => {
                 let (user, db) = change_user(p.bytes, self.agreed.unwrap_or_default()).unwrap_or_default();
-                (ask.text, ask.db) = (name(user), name(db));
+                (ask.text, ask.db) = (name(user), Some(name(db)));
                 if let Some(txn) = &mut ask.txn {
                     txn.text(&f::sql::SQL, b"", 0);
                     txn.text(&f::sql::USER, user, NAME);
@@ -295,6 +297,7 @@ impl Session {
         let attributes = self.agreed.map(|c| c & cap::QUERY_ATTRIBUTES != 0);
         ask.columns = self.statements.columns(payload);
         let (text, list) = self.statements.execute(payload, cut, attributes, limit);
+        ask.db = used(text, false).map(name);
         if let Some(txn) = &mut ask.txn {
             txn.text(&f::sql::SQL, text, limit);
             if let Some(list) = list {
@@ -331,39 +334,5 @@ impl Session {
         if let (Some(txn), Some(list)) = (&mut ask.txn, list) {
             txn.text(&f::sql::PARAMS, &list.text, limit);
         }
-    }
-}
-
-/// The database that a statement `USE name` chooses.
-fn used(text: &[u8]) -> Option<&[u8]> {
-    let (verb, rest) = text.trim_ascii_start().split_first_chunk::<3>()?;
-    if !verb.eq_ignore_ascii_case(b"use")
-        || !rest.first()?.is_ascii_whitespace() && rest.first() != Some(&b'`')
-    {
-        return None;
-    }
-    let name = rest.trim_ascii();
-    if let Some(quoted) = name.strip_prefix(b"`") {
-        let end = quoted.iter().position(|b| *b == b'`')?;
-        return quoted.get(..end);
-    }
-    let end = name.iter().position(|b| b.is_ascii_whitespace() || *b == b';').unwrap_or(name.len());
-    let name = zero_ended(&mut Reader::new(name.get(..end)?));
-    (!name.is_empty()).then_some(name)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::used;
-
-    #[test]
-    fn the_database_of_use() {
-        assert_eq!(used(b" USE shop ;"), Some(&b"shop"[..]));
-        assert_eq!(used(b"use `my shop`;"), Some(&b"my shop"[..]));
-        assert_eq!(used(b"use`x`"), Some(&b"x"[..]));
-        assert_eq!(
-            (used(b"user"), used(b"use"), used(b"use  "), used(b"select 1")),
-            (None, None, None, None)
-        );
     }
 }

@@ -45,6 +45,7 @@ mod session;
 mod statements;
 #[cfg(test)]
 mod tests;
+mod used;
 mod wire;
 
 pub use session::Session;

@@ -105,8 +105,8 @@ impl Session {
         match p.first() {
             0 => {
                 self.proven = true;
-                if let Ok(done) = ok(p.bytes) {
-                    self.now_in(&done);
+                if let Some(db) = ok(p.bytes).ok().and_then(|done| done.schema) {
+                    self.db = name(db);
                 }
                 self.doubt = false;
                 self.login_unheard(cx);
@@ -127,12 +127,6 @@ impl Session {
         }
     }
 
-    fn now_in(&mut self, done: &Done<'_>) {
-        if let Some(db) = done.schema {
-            self.db = name(db);
-        }
-    }
-
     /// Takes the oldest command off.
     pub(super) fn pop(&mut self, cx: &mut Cx<'_>, end: impl FnOnce(&mut Cx<'_>, Ask, Mark)) {
         let last = self.server.last;
@@ -144,6 +138,13 @@ impl Session {
                 (self.asking, self.queued) = (false, 0);
             }
             self.infile = false;
+            if ask.db.is_some() {
+                // Whether it was chosen is not known.
+                self.db = Box::default();
+                if ask.kind == Kind::ChangeUser {
+                    self.user = Box::default();
+                }
+            }
             end(cx, ask, last);
         }
     }
@@ -172,6 +173,10 @@ impl Session {
                     self.statements.failed(std::mem::take(&mut ask.text));
                 }
                 self.late_params(&mut ask, limit);
+                if !ask.more {
+                    // None of it was done.
+                    ask.db = None;
+                }
                 self.back(ask, before);
                 (self.proven, self.doubt) = (true, false);
                 self.pop(cx, |cx, ask, end| ask.close(cx, Some((e.code, e.message)), end));
@@ -183,10 +188,15 @@ impl Session {
         ask.answering(at);
         self.late_params(&mut ask, limit);
         let done = self.step(&mut ask, p);
+        let is_over = match &done {
+            Step::Ended(done) => self.ended(&mut ask, done),
+            _ => false,
+        };
         self.back(ask, before);
         match done {
             Step::On => {}
-            Step::Ended(done) => self.ended(cx, &done),
+            Step::Ended(_) if is_over => self.pop(cx, |cx, ask, end| ask.close(cx, None, end)),
+            Step::Ended(_) => {}
             Step::Bad => {
                 cx.anomaly("mysql-answer");
                 self.lose(cx, Direction::ToClient, None);
@@ -289,28 +299,28 @@ impl Session {
         }
     }
 
-    /// A result is whole.
-    fn ended(&mut self, cx: &mut Cx<'_>, done: &Done<'_>) {
+    /// A result is whole. Was it the last one?
+    fn ended(&mut self, ask: &mut Ask, done: &Done<'_>) -> bool {
         (self.proven, self.doubt) = (true, false);
-        if let Some(ask) = self.queue.front_mut() {
-            ask.rows = ask.rows.saturating_add(done.affected);
-            if done.status & status::MORE_RESULTS != 0 && ask.kind == Kind::Results {
-                ask.stage = Stage::Head;
-                return;
-            }
-            match ask.kind {
-                Kind::InitDb => self.db = std::mem::take(&mut ask.text),
-                Kind::Results if !ask.db.is_empty() => self.db = ask.db.clone(),
-                Kind::ChangeUser => {
-                    (self.user, self.db) = (ask.text.clone(), ask.db.clone());
-                    self.statements.clear();
-                }
-                Kind::Reset => self.statements.clear(),
-                _ => {}
-            }
+        ask.rows = ask.rows.saturating_add(done.affected);
+        if let Some(db) = done.schema {
+            // That is more than its text says.
+            (self.db, ask.db) = (name(db), None);
         }
-        self.now_in(done);
-        self.pop(cx, |cx, ask, end| ask.close(cx, None, end));
+        if done.status & status::MORE_RESULTS != 0 && ask.kind == Kind::Results {
+            (ask.stage, ask.more) = (Stage::Head, true);
+            return false;
+        }
+        if let Some(db) = ask.db.take() {
+            self.db = db;
+        }
+        if ask.kind == Kind::ChangeUser {
+            self.user = std::mem::take(&mut ask.text);
+        }
+        if matches!(ask.kind, Kind::ChangeUser | Kind::Reset) {
+            self.statements.clear();
+        }
+        true
     }
 }
 

@@ -266,6 +266,45 @@ fn the_database_changes_in_every_way() {
     assert_eq!(got, want);
 }
 
+/// What session tracking tells of the default database.
+fn tracked(schema: &str, status: u8) -> Vec<u8> {
+    let n = schema.len() as u8;
+    [&[0, 0, 0, status, 0x40, 0, 0, 0, n + 3, 1, n + 1, n][..], schema.as_bytes()].concat()
+}
+
+#[test]
+fn the_database_changes_in_one_of_several_statements() {
+    let more: &[u8] = &[0, 0, 0, 0x0a, 0, 0, 0];
+    let mut s = logged_in(DEPRECATE_EOF);
+    let mut ask = |text: &str, answer: &[&[u8]]| s.extend([(C, query(text)), (S, ps(1, answer))]);
+    ask("do 1; use three; do 2", &[more, &tracked("three", 0x0a), OK]);
+    ask("use four; call hop()", &[&tracked("four", 0x0a), &tracked("five", 2)]);
+    ask("/* x */ use two", &[OK]);
+    ask("do 1; use six; do 2", &[more, more, OK]);
+    // Refused before anything was done; behind something.
+    ask("use seven; do 1", &[ERR]);
+    ask("do 1; use eight; do 2", &[more, ERR]);
+    ask("use nine", &[OK]);
+    ask("do 3", &[OK]);
+    s.push((C, [query("use ten"), query("do 4")].concat()));
+    s.push((S, [p(1, OK), p(1, OK)].concat()));
+    s.push((C, query("do 5")));
+    s.push((S, p(1, OK)));
+    let rows = run(&s);
+    let got: Vec<_> = rows.iter().map(|r| r.get("DB")).collect();
+    assert_eq!(got, ["shop", "three", "five", "two", "six", "six", "", "nine", "nine", "", "ten"]);
+    // Whether it was chosen was lost.
+    let mut h = new();
+    for (d, b) in logged_in(0) {
+        h.feed(d, &b);
+    }
+    h.feed(C, &query("use two"));
+    h.gap(S, 11);
+    h.feed(C, &query("do 1"));
+    h.feed(S, &p(1, OK));
+    assert_eq!(h.rows().iter().map(|r| r.get("DB")).collect::<Vec<_>>(), ["shop", ""]);
+}
+
 #[test]
 fn failed_logins_are_told() {
     let denied = b"\xff\x15\x04#28000Access denied for user 'ann'";

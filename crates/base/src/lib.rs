@@ -7,6 +7,7 @@
 #![cfg_attr(test, allow(clippy::arithmetic_side_effects))]
 
 mod counters;
+mod crc;
 mod direction;
 mod frame;
 mod hash;
@@ -18,6 +19,7 @@ mod thin;
 mod time;
 mod tunnel;
 
+pub use crc::Crc32;
 pub use direction::Direction;
 pub use frame::{Frame, LinkType};
 pub use hash::{FastMap, FastSet, Hasher, Seed};

@@ -3,6 +3,7 @@
 mod sys;
 
 use crate::deflate::Deflate;
+use base::Crc32;
 
 /// Magic, deflate, no flags, no time, fastest, unknown system.
 const HEADER: [u8; 10] = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 4, 255];
@@ -13,11 +14,12 @@ const TRAILER: usize = 8;
 #[derive(Debug)]
 pub(crate) struct Gzip {
     pub(crate) deflate: Deflate,
+    crc32: Crc32,
 }
 
 impl Gzip {
     pub(crate) fn new() -> Gzip {
-        Gzip { deflate: Deflate::new() }
+        Gzip { deflate: Deflate::new(), crc32: Crc32::new() }
     }
 
     /// Appends `data` compressed; false, and nothing appended, when it would not be smaller.
@@ -29,7 +31,7 @@ impl Gzip {
             out.truncate(start);
             return false;
         }
-        out.extend_from_slice(&crc32(data).to_le_bytes());
+        out.extend_from_slice(&crc32(&self.crc32, data).to_le_bytes());
         out.extend_from_slice(&(data.len() as u32).to_le_bytes());
         true
     }
@@ -57,62 +59,22 @@ pub fn fuzz_gzip(data: &[u8]) {
             let [crc, len] = trailer.map_or([0; 2], |[a, b, c, d, e, f, g, h]| {
                 [[a, b, c, d], [e, f, g, h]].map(u32::from_le_bytes)
             });
-            assert_eq!((crc, len as usize), (!by_tables(!0, text), text.len()));
+            assert_eq!((crc, len as usize), (!gzip.crc32.add(!0, text), text.len()));
         } else {
             assert!(out.is_empty());
         }
     }
 }
 
-/// CRC-32 of IEEE 802.3.
-fn crc32(data: &[u8]) -> u32 {
+/// CRC-32 of IEEE 802.3, by the processor's own instruction where it has one.
+fn crc32(tables: &Crc32, data: &[u8]) -> u32 {
     let (blocks, tail) = data.as_chunks();
     match sys::fold(!0, blocks) {
         // What is folded has the same remainder as all that it was made of.
-        Some(folded) => !by_tables(by_tables(0, &folded), tail),
-        None => !by_tables(!0, data),
+        Some(folded) => !tables.add(tables.add(0, &folded), tail),
+        None => !tables.add(!0, data),
     }
 }
-
-/// Goes on with `crc`, four bytes a step.
-fn by_tables(mut crc: u32, data: &[u8]) -> u32 {
-    let at = |t: usize, i: u32| TABLES.get(t).and_then(|t| t.get((i & 255) as usize)).copied().unwrap_or(0);
-    let (words, tail) = data.as_chunks::<4>();
-    for word in words {
-        let x = crc ^ u32::from_le_bytes(*word);
-        crc = at(3, x) ^ at(2, x >> 8) ^ at(1, x >> 16) ^ at(0, x >> 24);
-    }
-    for b in tail {
-        crc = at(0, crc ^ u32::from(*b)) ^ (crc >> 8);
-    }
-    crc
-}
-
-#[expect(clippy::indexing_slicing, reason = "evaluated by the compiler")]
-static TABLES: [[u32; 256]; 4] = {
-    let mut t = [[0u32; 256]; 4];
-    let mut i = 0;
-    while i < 256 {
-        let mut crc = i as u32;
-        let mut bit = 0;
-        while bit < 8 {
-            crc = if crc & 1 == 1 { crc >> 1 ^ 0xedb8_8320 } else { crc >> 1 };
-            bit += 1;
-        }
-        t[0][i] = crc;
-        i += 1;
-    }
-    let mut i = 0;
-    while i < 256 {
-        let mut k = 1;
-        while k < 4 {
-            t[k][i] = t[k - 1][i] >> 8 ^ t[0][(t[k - 1][i] & 255) as usize];
-            k += 1;
-        }
-        i += 1;
-    }
-    t
-};
 
 #[cfg(test)]
 mod tests {
@@ -120,16 +82,18 @@ mod tests {
 
     #[test]
     fn crc_of_the_standard_check() {
-        assert_eq!(crc32(b"123456789"), 0xcbf4_3926);
-        assert_eq!(crc32(b""), 0);
+        let tables = Crc32::new();
+        assert_eq!(crc32(&tables, b"123456789"), 0xcbf4_3926);
+        assert_eq!(crc32(&tables, b""), 0);
     }
 
     #[test]
     fn folded_or_by_tables_is_the_same() {
         let data: Vec<u8> = (0..600u32).map(|i| (i.wrapping_mul(2_654_435_761) >> 11) as u8).collect();
+        let tables = Crc32::new();
         for from in 0..20 {
             for to in (from..data.len()).step_by(7) {
-                assert_eq!(crc32(&data[from..to]), !by_tables(!0, &data[from..to]));
+                assert_eq!(crc32(&tables, &data[from..to]), !tables.add(!0, &data[from..to]));
             }
         }
     }
@@ -146,7 +110,7 @@ mod tests {
             assert!(gz.len() < text.len() && gz[..4] == [0x1f, 0x8b, 8, 0]);
             let back = miniz_oxide::inflate::decompress_to_vec(&gz[10..gz.len() - 8]).unwrap();
             assert_eq!(back, text);
-            assert_eq!(gz[gz.len() - 8..gz.len() - 4], crc32(&text).to_le_bytes());
+            assert_eq!(gz[gz.len() - 8..gz.len() - 4], crc32(&Crc32::new(), &text).to_le_bytes());
         }
         let mut out = b"before".to_vec();
         let random: Vec<u8> = (0..300u32).map(|i| (i.wrapping_mul(2_654_435_761) >> 13) as u8).collect();

@@ -39,6 +39,22 @@ pub fn disk(path: &Path) -> Option<Disk> {
     })
 }
 
+/// Names the thread that calls, as the standard library does for each. The C library's own goes by `printf`, 9 KB
+/// that nothing else needs.
+///
+/// # Safety
+/// As in C: `name` ends with 0.
+#[cfg(target_env = "musl")]
+#[unsafe(no_mangle)]
+unsafe extern "C" fn pthread_setname_np(thread: libc::pthread_t, name: *const libc::c_char) -> libc::c_int {
+    // SAFETY: takes nothing.
+    if thread != unsafe { libc::pthread_self() } {
+        return libc::ESRCH;
+    }
+    // SAFETY: the caller's promise; of the name the system takes 16 bytes at most.
+    if unsafe { libc::prctl(libc::PR_SET_NAME, name) } == 0 { 0 } else { libc::ERANGE }
+}
+
 fn sysconf(name: libc::c_int, default: u64) -> u64 {
     // SAFETY: takes and gives numbers only.
     let n = unsafe { libc::sysconf(name) };

@@ -7,6 +7,7 @@ use miniz_oxide::inflate::stream::{InflateState, MinReset, inflate};
 use miniz_oxide::{DataFormat, MZError, MZFlush, MZStatus};
 
 use super::input::Bytes;
+use base::Crc32;
 
 /// Compressed bytes read at once.
 const CHUNK: usize = 64 * 1024;
@@ -35,6 +36,7 @@ pub(super) struct Gzip {
     state: Box<InflateState>,
     stage: Stage,
     crc: u32,
+    crc32: Crc32,
     size: u32,
     cut: bool,
 }
@@ -58,7 +60,8 @@ impl Gzip {
             end,
             state: InflateState::new_boxed(DataFormat::Raw),
             stage: Stage::Header,
-            crc: 0,
+            crc: !0,
+            crc32: Crc32::new(),
             size: 0,
             cut: false,
         }
@@ -165,7 +168,7 @@ impl Gzip {
         }
         self.state.reset_as(MinReset);
         self.stage = Stage::Body;
-        self.crc = 0;
+        self.crc = !0;
         self.size = 0;
         Ok(Ok(()))
     }
@@ -177,7 +180,7 @@ impl Gzip {
             let result = inflate(&mut self.state, input, out, MZFlush::None);
             self.start += result.bytes_consumed;
             let written = out.get(..result.bytes_written).unwrap_or_default();
-            self.crc = crc32(self.crc, written);
+            self.crc = self.crc32.add(self.crc, written);
             self.size = self.size.wrapping_add(written.len() as u32);
             match result.status {
                 Ok(MZStatus::StreamEnd) => {
@@ -199,7 +202,7 @@ impl Gzip {
         let (Ok(crc), Ok(size)) = (self.array::<4>()?, self.array::<4>()?) else {
             return Ok(Err(Ended));
         };
-        if u32::from_le_bytes(crc) != self.crc || u32::from_le_bytes(size) != self.size {
+        if u32::from_le_bytes(crc) != !self.crc || u32::from_le_bytes(size) != self.size {
             return Err(damaged("gzip: checksum does not match"));
         }
         Ok(Ok(()))
@@ -208,66 +211,4 @@ impl Gzip {
 
 fn damaged(what: &'static str) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, what)
-}
-
-/// Tables of the CRC-32 of ISO 3309 (RFC 1952 section 8), eight bytes at a time.
-static TABLES: [[u32; 256]; 8] = tables();
-
-#[expect(clippy::indexing_slicing, reason = "evaluated when compiling")]
-const fn tables() -> [[u32; 256]; 8] {
-    let mut out = [[0; 256]; 8];
-    let mut n = 0;
-    while n < 256 {
-        let mut crc = n as u32;
-        let mut bit = 0;
-        while bit < 8 {
-            crc = if crc & 1 == 1 { 0xedb8_8320 ^ (crc >> 1) } else { crc >> 1 };
-            bit += 1;
-        }
-        out[0][n] = crc;
-        n += 1;
-    }
-    let mut t = 1;
-    while t < 8 {
-        let mut n = 0;
-        while n < 256 {
-            let crc = out[t - 1][n];
-            out[t][n] = (crc >> 8) ^ out[0][(crc & 0xff) as usize];
-            n += 1;
-        }
-        t += 1;
-    }
-    out
-}
-
-/// Goes on with `crc` over `data`.
-fn crc32(crc: u32, data: &[u8]) -> u32 {
-    let [t0, t1, t2, t3, t4, t5, t6, t7] = &TABLES;
-    let at = |table: &[u32; 256], byte: u8| table.get(usize::from(byte)).copied().unwrap_or(0);
-    let mut crc = !crc;
-    let (chunks, rest) = data.as_chunks::<8>();
-    for &[a, b, c, d, e, f, g, h] in chunks {
-        let [i, j, k, l] = crc.to_le_bytes();
-        crc = at(t7, a ^ i) ^ at(t6, b ^ j) ^ at(t5, c ^ k) ^ at(t4, d ^ l);
-        crc ^= at(t3, e) ^ at(t2, f) ^ at(t1, g) ^ at(t0, h);
-    }
-    for &byte in rest {
-        let [low, ..] = crc.to_le_bytes();
-        crc = (crc >> 8) ^ at(t0, low ^ byte);
-    }
-    !crc
-}
-
-#[cfg(test)]
-mod tests {
-    use super::crc32;
-
-    #[test]
-    fn crc_of_the_check_string() {
-        assert_eq!(crc32(0, b"123456789"), 0xcbf4_3926);
-        assert_eq!(
-            crc32(crc32(0, b"12345678901"), b"23456789abcdefgh"),
-            crc32(0, b"1234567890123456789abcdefgh")
-        );
-    }
 }

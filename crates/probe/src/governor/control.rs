@@ -144,7 +144,7 @@ impl Control {
         }
         let grounded = self.at <= 0.0;
         self.latest.retain(|(when, _)| now.saturating_sub(*when) < SHOWS_AFTER);
-        let excess = (fast / (self.limit * TARGET)).ln();
+        let excess = ln(fast / (self.limit * TARGET));
         if held {
             self.climb(now, UNDER_BRAKE.max(excess));
         } else if fast > self.limit && slow > self.limit * 0.97 {
@@ -172,7 +172,7 @@ impl Control {
     }
 
     fn climb(&mut self, now: u64, by: f64) {
-        let least = LEAST_CLIMB * 2f64.powi(self.climbs.min(3));
+        let least = LEAST_CLIMB * f64::from(1u32 << self.climbs.min(3));
         self.climbs = self.climbs.saturating_add(1);
         let by = by.clamp(least, LONGEST_CLIMB);
         self.at = (self.at + by).min(self.height);
@@ -188,7 +188,7 @@ impl Control {
     }
 
     fn descend(&mut self, now: u64, used: f64) {
-        let room = (self.limit * TARGET / used.max(self.limit / 1000.0)).ln();
+        let room = ln(self.limit * TARGET / used.max(self.limit / 1000.0));
         self.at = (self.at - (DESCENT * room).clamp(LEAST_DESCENT, LONGEST_DESCENT)).max(0.0);
         self.descended = now;
     }
@@ -201,6 +201,19 @@ impl Control {
         let long = now.saturating_sub(armed) > 4 * SECOND && self.looks.len() >= KEPT;
         (long && used > self.limit + FAILING).then_some(used)
     }
+}
+
+/// The natural logarithm of a number above 0, to seven digits; far below 0 for 0. The library's has 6 KB of tables.
+fn ln(x: f64) -> f64 {
+    const MANTISSA: u32 = f64::MANTISSA_DIGITS - 1;
+    let bits = x.to_bits();
+    let exponent = (bits >> MANTISSA) as f64 - 1023.0;
+    let m = f64::from_bits(bits & ((1 << MANTISSA) - 1) | 1f64.to_bits());
+    // From 1 to 2: twice the area tangent of at most a third.
+    let t = (m - 1.0) / (m + 1.0);
+    let terms =
+        [13.0, 11.0, 9.0, 7.0, 5.0, 3.0, 1.0].into_iter().fold(0.0, |sum, n: f64| sum * t * t + n.recip());
+    exponent * std::f64::consts::LN_2 + 2.0 * t * terms
 }
 
 #[cfg(test)]

@@ -123,13 +123,14 @@ impl Ladder {
                 break;
             }
             place.step = *step;
-            // In 256 parts: the filter of the kernel is not changed for less.
-            let part = (part * 256.0).ceil() / 256.0;
-            let share = (least.powf(part) * f64::from(Thin::ALL)) as u32;
+            // In 256 parts, rounded up: the filter of the kernel is not changed for less.
+            let parts = (part * 256.0) as u32;
+            let parts = parts + u32::from(f64::from(parts) < part * 256.0);
+            let share = (power(least, parts) * f64::from(Thin::ALL)) as u32;
             match step {
                 Step::None | Step::Brake => {}
                 Step::Compress => place.plain = true,
-                Step::Bodies => place.bodies = if part < 1.0 { share } else { 0 },
+                Step::Bodies => place.bodies = if parts < 256 { share } else { 0 },
                 Step::Sessions => place.read = share,
                 Step::L7Off => place.read = 0,
                 Step::Packets => place.keep = share,
@@ -142,11 +143,33 @@ impl Ladder {
     }
 }
 
+/// `base` to the power of `n` 256ths, by square roots: powers of any kind would bring 9 KB of tables.
+fn power(base: f64, n: u32) -> f64 {
+    let (mut root, mut product) = (base, if n >= 256 { base } else { 1.0 });
+    for bit in (0..8).rev() {
+        root = root.sqrt();
+        if n >> bit & 1 == 1 {
+            product *= root;
+        }
+    }
+    product
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     const EVERYTHING: Asked = Asked { compress: true, bodies: true, contents: true };
+
+    #[test]
+    fn powers_are_those_of_the_library() {
+        for base in [1.0f64, 0.5, 1.0 / 16.0, 1.0 / 1024.0] {
+            for n in 0..=256u32 {
+                let want = base.powf(f64::from(n) / 256.0);
+                assert!((power(base, n) / want - 1.0).abs() < 1e-12, "{base} {n}");
+            }
+        }
+    }
 
     #[test]
     fn each_place_leaves_out_no_less_than_those_below() {

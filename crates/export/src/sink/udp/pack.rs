@@ -10,6 +10,7 @@
 use crate::gelf::{self, Chunking, Ids};
 use crate::sys::{self, Message};
 use std::ops::Range;
+use std::sync::OnceLock;
 
 /// What a message may have in all: less than the largest payload of UDP, over IPv6 too.
 const MAX_MESSAGE: usize = 65_000;
@@ -19,8 +20,11 @@ const WASTE: usize = 16;
 const ALIKE: usize = 8;
 /// Sizes that differ by less are one: in their class records stay in order.
 const CLASS: usize = 64;
-/// Blanks to fill up with: all that a message may waste.
-static BLANKS: [u8; MAX_MESSAGE / WASTE] = [b' '; MAX_MESSAGE / WASTE];
+/// Blanks to fill up with: at most all that a message may waste.
+fn blanks(n: usize) -> &'static [u8] {
+    static BLANKS: OnceLock<Vec<u8>> = OnceLock::new();
+    BLANKS.get_or_init(|| vec![b' '; MAX_MESSAGE / WASTE]).get(..n).unwrap_or_default()
+}
 
 /// Where the bytes of a record lie.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,7 +73,7 @@ impl Piece {
         [
             if self.chunked { &self.header } else { &[] },
             source.get(self.bytes.clone()).unwrap_or_default(),
-            BLANKS.get(..self.blanks).unwrap_or_default(),
+            blanks(self.blanks),
         ]
     }
 }

@@ -19,6 +19,21 @@ enum Form {
     UpperAll,
 }
 
+impl Form {
+    /// As it is written in [`TRANSFORMS`].
+    fn of(written: &[u8]) -> Option<Form> {
+        let number = |digit: u8| usize::from(digit.wrapping_sub(b'0'));
+        Some(match *written {
+            [b'='] => Form::Same,
+            [b'+', n] => Form::OmitFirst(number(n)),
+            [b'-', n] => Form::OmitLast(number(n)),
+            [b'u'] => Form::UpperFirst,
+            [b'U'] => Form::UpperAll,
+            _ => return None,
+        })
+    }
+}
+
 /// Puts out word number `id` of length `len`, transformed. `None`: there is no such word.
 pub(in crate::body) fn word(len: usize, id: usize, out: &mut Vec<u8>) -> Option<()> {
     static WORDS: OnceLock<Vec<u8>> = OnceLock::new();
@@ -28,12 +43,13 @@ pub(in crate::body) fn word(len: usize, id: usize, out: &mut Vec<u8>) -> Option<
     let begin = before.fold(0usize, |n, (len, b)| n.saturating_add(len.wrapping_shl(*b)));
     let number = id & 1usize.wrapping_shl(bits).wrapping_sub(1);
     let word = words.get(begin.saturating_add(number.saturating_mul(len))..)?.get(..len)?;
-    let (prefix, form, suffix) = TRANSFORMS.get(id.wrapping_shr(bits))?;
+    let mut transform = TRANSFORMS.split(|b| *b == b'~').nth(id.wrapping_shr(bits))?.split(|b| *b == b'|');
+    let (prefix, form, suffix) = (transform.next()?, Form::of(transform.next()?)?, transform.next()?);
     out.extend_from_slice(prefix);
     let at = out.len();
     match form {
-        Form::OmitFirst(n) => out.extend_from_slice(word.get(*n..).unwrap_or_default()),
-        Form::OmitLast(n) => out.extend_from_slice(word.get(..len.saturating_sub(*n)).unwrap_or_default()),
+        Form::OmitFirst(n) => out.extend_from_slice(word.get(n..).unwrap_or_default()),
+        Form::OmitLast(n) => out.extend_from_slice(word.get(..len.saturating_sub(n)).unwrap_or_default()),
         _ => out.extend_from_slice(word),
     }
     let written = out.get_mut(at..)?;
@@ -79,128 +95,13 @@ fn upper(text: &mut [u8]) -> usize {
     }
 }
 
-/// Before the word, what is done to it, behind it.
-#[rustfmt::skip]
-static TRANSFORMS: [(&[u8], Form, &[u8]); 121] = [
-    (b"", Form::Same, b""),
-    (b"", Form::Same, b" "),
-    (b" ", Form::Same, b" "),
-    (b"", Form::OmitFirst(1), b""),
-    (b"", Form::UpperFirst, b" "),
-    (b"", Form::Same, b" the "),
-    (b" ", Form::Same, b""),
-    (b"s ", Form::Same, b" "),
-    (b"", Form::Same, b" of "),
-    (b"", Form::UpperFirst, b""),
-    (b"", Form::Same, b" and "),
-    (b"", Form::OmitFirst(2), b""),
-    (b"", Form::OmitLast(1), b""),
-    (b", ", Form::Same, b" "),
-    (b"", Form::Same, b", "),
-    (b" ", Form::UpperFirst, b" "),
-    (b"", Form::Same, b" in "),
-    (b"", Form::Same, b" to "),
-    (b"e ", Form::Same, b" "),
-    (b"", Form::Same, b"\""),
-    (b"", Form::Same, b"."),
-    (b"", Form::Same, b"\">"),
-    (b"", Form::Same, b"\n"),
-    (b"", Form::OmitLast(3), b""),
-    (b"", Form::Same, b"]"),
-    (b"", Form::Same, b" for "),
-    (b"", Form::OmitFirst(3), b""),
-    (b"", Form::OmitLast(2), b""),
-    (b"", Form::Same, b" a "),
-    (b"", Form::Same, b" that "),
-    (b" ", Form::UpperFirst, b""),
-    (b"", Form::Same, b". "),
-    (b".", Form::Same, b""),
-    (b" ", Form::Same, b", "),
-    (b"", Form::OmitFirst(4), b""),
-    (b"", Form::Same, b" with "),
-    (b"", Form::Same, b"'"),
-    (b"", Form::Same, b" from "),
-    (b"", Form::Same, b" by "),
-    (b"", Form::OmitFirst(5), b""),
-    (b"", Form::OmitFirst(6), b""),
-    (b" the ", Form::Same, b""),
-    (b"", Form::OmitLast(4), b""),
-    (b"", Form::Same, b". The "),
-    (b"", Form::UpperAll, b""),
-    (b"", Form::Same, b" on "),
-    (b"", Form::Same, b" as "),
-    (b"", Form::Same, b" is "),
-    (b"", Form::OmitLast(7), b""),
-    (b"", Form::OmitLast(1), b"ing "),
-    (b"", Form::Same, b"\n\t"),
-    (b"", Form::Same, b":"),
-    (b" ", Form::Same, b". "),
-    (b"", Form::Same, b"ed "),
-    (b"", Form::OmitFirst(9), b""),
-    (b"", Form::OmitFirst(7), b""),
-    (b"", Form::OmitLast(6), b""),
-    (b"", Form::Same, b"("),
-    (b"", Form::UpperFirst, b", "),
-    (b"", Form::OmitLast(8), b""),
-    (b"", Form::Same, b" at "),
-    (b"", Form::Same, b"ly "),
-    (b" the ", Form::Same, b" of "),
-    (b"", Form::OmitLast(5), b""),
-    (b"", Form::OmitLast(9), b""),
-    (b" ", Form::UpperFirst, b", "),
-    (b"", Form::UpperFirst, b"\""),
-    (b".", Form::Same, b"("),
-    (b"", Form::UpperAll, b" "),
-    (b"", Form::UpperFirst, b"\">"),
-    (b"", Form::Same, b"=\""),
-    (b" ", Form::Same, b"."),
-    (b".com/", Form::Same, b""),
-    (b" the ", Form::Same, b" of the "),
-    (b"", Form::UpperFirst, b"'"),
-    (b"", Form::Same, b". This "),
-    (b"", Form::Same, b","),
-    (b".", Form::Same, b" "),
-    (b"", Form::UpperFirst, b"("),
-    (b"", Form::UpperFirst, b"."),
-    (b"", Form::Same, b" not "),
-    (b" ", Form::Same, b"=\""),
-    (b"", Form::Same, b"er "),
-    (b" ", Form::UpperAll, b" "),
-    (b"", Form::Same, b"al "),
-    (b" ", Form::UpperAll, b""),
-    (b"", Form::Same, b"='"),
-    (b"", Form::UpperAll, b"\""),
-    (b"", Form::UpperFirst, b". "),
-    (b" ", Form::Same, b"("),
-    (b"", Form::Same, b"ful "),
-    (b" ", Form::UpperFirst, b". "),
-    (b"", Form::Same, b"ive "),
-    (b"", Form::Same, b"less "),
-    (b"", Form::UpperAll, b"'"),
-    (b"", Form::Same, b"est "),
-    (b" ", Form::UpperFirst, b"."),
-    (b"", Form::UpperAll, b"\">"),
-    (b" ", Form::Same, b"='"),
-    (b"", Form::UpperFirst, b","),
-    (b"", Form::Same, b"ize "),
-    (b"", Form::UpperAll, b"."),
-    (b"\xc2\xa0", Form::Same, b""),
-    (b" ", Form::Same, b","),
-    (b"", Form::UpperFirst, b"=\""),
-    (b"", Form::UpperAll, b"=\""),
-    (b"", Form::Same, b"ous "),
-    (b"", Form::UpperAll, b", "),
-    (b"", Form::UpperFirst, b"='"),
-    (b" ", Form::UpperFirst, b","),
-    (b" ", Form::UpperAll, b"=\""),
-    (b" ", Form::UpperAll, b", "),
-    (b"", Form::UpperAll, b","),
-    (b"", Form::UpperAll, b"("),
-    (b"", Form::UpperAll, b". "),
-    (b" ", Form::UpperAll, b"."),
-    (b"", Form::UpperAll, b"='"),
-    (b" ", Form::UpperAll, b". "),
-    (b" ", Form::UpperFirst, b"=\""),
-    (b" ", Form::UpperAll, b"='"),
-    (b" ", Form::UpperFirst, b"='"),
-];
+/// All transforms: before the word, what is done to it (see [`Form::of`]), behind it. One text takes less than a table.
+static TRANSFORMS: &[u8] = b"\
+    |=|~|=| ~ |=| ~|+1|~|u| ~|=| the ~ |=|~s |=| ~|=| of ~|u|~|=| and ~|+2|~|-1|~, |=| ~|=|, ~ |u| ~|=| in ~\
+    |=| to ~e |=| ~|=|\"~|=|.~|=|\">~|=|\n~|-3|~|=|]~|=| for ~|+3|~|-2|~|=| a ~|=| that ~ |u|~|=|. ~.|=|~ |=|, ~\
+    |+4|~|=| with ~|=|'~|=| from ~|=| by ~|+5|~|+6|~ the |=|~|-4|~|=|. The ~|U|~|=| on ~|=| as ~|=| is ~\
+    |-7|~|-1|ing ~|=|\n\t~|=|:~ |=|. ~|=|ed ~|+9|~|+7|~|-6|~|=|(~|u|, ~|-8|~|=| at ~|=|ly ~ the |=| of ~\
+    |-5|~|-9|~ |u|, ~|u|\"~.|=|(~|U| ~|u|\">~|=|=\"~ |=|.~.com/|=|~ the |=| of the ~|u|'~|=|. This ~|=|,~\
+    .|=| ~|u|(~|u|.~|=| not ~ |=|=\"~|=|er ~ |U| ~|=|al ~ |U|~|=|='~|U|\"~|u|. ~ |=|(~|=|ful ~ |u|. ~\
+    |=|ive ~|=|less ~|U|'~|=|est ~ |u|.~|U|\">~ |=|='~|u|,~|=|ize ~|U|.~\xc2\xa0|=|~ |=|,~|u|=\"~|U|=\"~\
+    |=|ous ~|U|, ~|u|='~ |u|,~ |U|=\"~ |U|, ~|U|,~|U|(~|U|. ~ |U|.~|U|='~ |U|. ~ |u|=\"~ |U|='~ |u|='";

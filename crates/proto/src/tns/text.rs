@@ -41,13 +41,22 @@ static WORDS: &[&[u8]] = &[
 
 /// Does a text begin like a statement?
 pub(super) fn is_statement(text: &[u8]) -> bool {
-    let text = text.trim_ascii_start();
-    if text.starts_with(b"--") || text.starts_with(b"/*") || text.starts_with(b"<<") {
+    begins(text.get(open(text)..).unwrap_or_default())
+}
+
+/// Blanks and brackets in front.
+fn open(text: &[u8]) -> usize {
+    text.iter().take_while(|b| **b == b'(' || b.is_ascii_whitespace()).count()
+}
+
+/// The same behind those.
+fn begins(text: &[u8]) -> bool {
+    /// One more letter than the longest of the words has.
+    const LONGEST: usize = 13;
+    if matches!(text, [b'-', b'-', ..] | [b'/', b'*', ..] | [b'<', b'<', ..]) {
         return true;
     }
-    let open = text.iter().take_while(|b| **b == b'(' || b.is_ascii_whitespace()).count();
-    let text = text.get(open..).unwrap_or_default();
-    let word = text.iter().take_while(|b| b.is_ascii_alphabetic()).count();
+    let word = text.iter().take(LONGEST).take_while(|b| b.is_ascii_alphabetic()).count();
     let after = text.get(word).copied().unwrap_or(b' ');
     let word = text.get(..word).unwrap_or_default();
     !after.is_ascii_alphanumeric() && after != b'_' && WORDS.iter().any(|w| w.eq_ignore_ascii_case(word))
@@ -64,13 +73,15 @@ pub(super) fn has_rows(text: &[u8]) -> bool {
 
 /// Bytes in front of the text in a call, at most.
 const BEFORE: usize = 400;
+/// Texts in chunks that are tried in a call: each is walked to its end.
+const TRIES: u8 = 8;
 
 /// The text of `len` bytes as the call tells. `cut`: the end of the call is not there.
 pub(super) fn by_length(call: &[u8], len: usize, cut: bool) -> Option<Cow<'_, [u8]>> {
     if len == 0 {
         return None;
     }
-    let mut run = 0usize;
+    let (mut run, mut tries) = (0usize, TRIES);
     let limit = call.len().min(BEFORE.saturating_add(len));
     for (i, b) in call.get(..limit)?.iter().enumerate() {
         if run == 0 {
@@ -83,7 +94,8 @@ pub(super) fn by_length(call: &[u8], len: usize, cut: bool) -> Option<Cow<'_, [u
                 return Some(Cow::Borrowed(text));
             }
             if *b == CHUNKS
-                && let Some(text) = chunks(rest, cut).filter(|t| t.len() == len || cut && t.len() < len)
+                && let Some(text) =
+                    chunks(rest, cut, &mut tries).filter(|t| t.len() == len || cut && t.len() < len)
                 && is_statement(&text)
             {
                 return Some(Cow::Owned(text));
@@ -106,18 +118,28 @@ pub(super) fn by_looks(call: &[u8], most: Option<usize>, cut: bool) -> Option<Co
     /// Shorter ones are mistaken for other things.
     const LEAST: usize = 6;
     let most = most.filter(|n| *n > 0).unwrap_or(usize::MAX);
+    let mut tries = TRIES;
+    // Where the blanks end that were looked at, and whether a statement begins there: no blank is looked at twice.
+    let mut seen = (0usize, false);
     for (i, n) in call.iter().enumerate() {
-        let rest = call.get(i.saturating_add(1)..).unwrap_or_default();
+        let at = i.saturating_add(1);
+        let rest = call.get(at..).unwrap_or_default();
         let n = *n;
         if n == CHUNKS {
-            if let Some(text) = chunks(rest, cut).filter(|t| is_statement(t) && t.len() <= most) {
+            if let Some(text) = chunks(rest, cut, &mut tries).filter(|t| is_statement(t) && t.len() <= most) {
                 return Some(Cow::Owned(text));
             }
         } else if usize::from(n) >= LEAST
             && usize::from(n) <= most
             && rest.first().is_some_and(|b| is_text(*b))
-            && is_statement(rest)
         {
+            if at > seen.0 {
+                let end = at.saturating_add(open(rest));
+                seen = (end, begins(call.get(end..).unwrap_or_default()));
+            }
+            if !seen.1 {
+                continue;
+            }
             let text = rest.get(..usize::from(n)).or(cut.then_some(rest));
             // Some clients count the zero behind a text.
             let text = text.map(|t| t.strip_suffix(&[0]).unwrap_or(t));
@@ -147,7 +169,7 @@ pub(super) fn by_looks(call: &[u8], most: Option<usize>, cut: bool) -> Option<Co
 pub(super) fn counted(bytes: &[u8], cut: bool) -> Option<Cow<'_, [u8]>> {
     let (n, rest) = bytes.split_first()?;
     if *n == CHUNKS {
-        return chunks(rest, cut).filter(|t| is_statement(t)).map(Cow::Owned);
+        return chunks(rest, cut, &mut 1).filter(|t| is_statement(t)).map(Cow::Owned);
     }
     let text = rest.get(..usize::from(*n)).or(cut.then_some(rest))?;
     let text = text.strip_suffix(&[0]).unwrap_or(text);
@@ -158,7 +180,7 @@ pub(super) fn counted(bytes: &[u8], cut: bool) -> Option<Cow<'_, [u8]>> {
 const CHUNKS: u8 = 0xfe;
 
 /// Puts chunks together: their counts have one byte, or are numbers as thin clients write them.
-fn chunks(bytes: &[u8], cut: bool) -> Option<Vec<u8>> {
+fn chunks(bytes: &[u8], cut: bool, tries: &mut u8) -> Option<Vec<u8>> {
     /// The first must be worth it.
     const LEAST: usize = 8;
     let first = usize::from(*bytes.first()?);
@@ -170,6 +192,7 @@ fn chunks(bytes: &[u8], cut: bool) -> Option<Vec<u8>> {
         (1..=4, _) if looks(first.saturating_add(1)) => true,
         _ => return None,
     };
+    *tries = tries.checked_sub(1)?;
     let mut r = Reader::new(bytes);
     let mut all = Vec::new();
     loop {
@@ -232,6 +255,19 @@ mod tests {
         assert_eq!(looks(b"\0\0\xfe\x08select 1\x04 + 1\0\x01\0"), "select 1 + 1");
         assert_eq!(looks(b"\0\0\x01select 1\x01\0"), "select 1");
         assert_eq!(looks(b"\0\0\x01nothing here\x01\0"), "");
+    }
+
+    /// Each of these would take hours if bytes were looked at again for each byte in front of them.
+    #[test]
+    fn long_texts_that_are_no_statements_are_walked_once() {
+        const LONG: usize = 2 << 20;
+        let mut chunk = b"\xfe\x20select ".to_vec();
+        chunk.resize(34, b'x');
+        for piece in [&b"q"[..], b" ", b"(", b"\n(", b"q ", b"\x01q", b"\x28(", &chunk, b"\xfe\x09        "] {
+            let call = piece.repeat(LONG / piece.len());
+            let found = [by_looks(&call, Some(7), false), by_length(&call, LONG * 2, false)];
+            assert!(found.iter().flatten().all(|t| t.len() == LONG / 34 * 34 - 1), "{piece:?}");
+        }
     }
 
     #[test]

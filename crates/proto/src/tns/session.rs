@@ -81,6 +81,8 @@ pub struct Session {
     /// Size of packets: agreed on, or the largest seen.
     size: u32,
     queue: VecDeque<Ask>,
+    /// Heap of those.
+    queued: usize,
     /// A connection asked for.
     connect: Option<Txn>,
     user: Box<[u8]>,
@@ -104,6 +106,7 @@ impl Session {
             wide: false,
             size: SIZE,
             queue: VecDeque::new(),
+            queued: 0,
             connect: None,
             user: Box::default(),
             db: Box::default(),
@@ -122,6 +125,12 @@ impl Session {
             Direction::ToServer => c,
             Direction::ToClient => s,
         }
+    }
+
+    fn pop(&mut self) -> Option<Ask> {
+        let ask = self.queue.pop_front()?;
+        self.queued = self.queued.saturating_sub(ask.heap());
+        Some(ask)
     }
 
     fn remember(&mut self, cursor: u32, text: Box<[u8]>) {
@@ -233,6 +242,7 @@ impl Session {
             && ask.goes_on
             && !ask.begun
         {
+            let before = ask.heap();
             let room = most.saturating_sub(ask.message.len());
             ask.message.extend_from_slice(message.get(..room).unwrap_or(message));
             ask.cut |= message.len() > room || h.len > bytes.len();
@@ -240,6 +250,7 @@ impl Session {
             if let Some(txn) = &mut ask.txn {
                 txn.asked(last);
             }
+            self.queued = self.queued.saturating_sub(before).saturating_add(ask.heap());
             return;
         }
         if self.connect.is_some() && message.starts_with(b"(") {
@@ -262,7 +273,7 @@ impl Session {
         }
         if self.queue.len() >= cx.limits.pipeline.max(1) {
             cx.anomaly("oracle-pipeline-full");
-            if let Some(ask) = self.queue.pop_front() {
+            if let Some(ask) = self.pop() {
                 self.unanswered(cx, ask, Quality::PERFECT);
             }
         }
@@ -288,6 +299,7 @@ impl Session {
         if last_packet {
             self.settle(cx, &mut ask);
         }
+        self.queued = self.queued.saturating_add(ask.heap());
         self.queue.push_back(ask);
     }
 
@@ -356,7 +368,7 @@ impl Session {
         let flags = bytes.get(HEADER).copied().unwrap_or_default();
         let message = bytes.get(HEADER.saturating_add(2)..).unwrap_or_default();
         let is_last = self.is_last(h) || flags & ENDS != 0;
-        let Some(mut ask) = self.queue.pop_front() else {
+        let Some(mut ask) = self.pop() else {
             self.orphan = true;
             return;
         };
@@ -379,6 +391,7 @@ impl Session {
         } else {
             ask.tail.clear();
         }
+        self.queued = self.queued.saturating_add(ask.heap());
         self.queue.push_front(ask);
         if is_last && !message.is_empty() {
             self.close(cx);
@@ -389,7 +402,7 @@ impl Session {
     fn close(&mut self, cx: &mut Cx<'_>) {
         /// How the server begins to let a client in.
         const PARAMETERS: u8 = 8;
-        let Some(mut ask) = self.queue.pop_front() else { return };
+        let Some(mut ask) = self.pop() else { return };
         self.doubt = false;
         let v = verdict::read(&ask.tail, ask.call.seq);
         let tainted = ask.txn.as_ref().is_some_and(|t| t.quality.has(Quality::GAP));
@@ -443,7 +456,7 @@ impl Session {
 
     /// No (more) answers will come for what waits.
     fn give_up(&mut self, cx: &mut Cx<'_>, q: Quality) {
-        while let Some(ask) = self.queue.pop_front() {
+        while let Some(ask) = self.pop() {
             self.unanswered(cx, ask, q);
         }
     }
@@ -549,10 +562,10 @@ impl Parser for Session {
     }
 
     fn held(&self) -> usize {
-        let asks = self.queue.iter().fold(0usize, |n, a| n.saturating_add(a.heap()));
+        debug_assert_eq!(self.queued, self.queue.iter().map(Ask::heap).sum::<usize>());
         let queue = self.queue.capacity().saturating_mul(size_of::<Ask>());
         let cursors = self.cursors.capacity().saturating_mul(size_of::<(u32, Box<[u8]>)>());
-        [asks, queue, cursors, self.texts, self.user.len(), self.db.len()]
+        [self.queued, queue, cursors, self.texts, self.user.len(), self.db.len()]
             .iter()
             .fold(0, |n, m| n.saturating_add(*m))
     }

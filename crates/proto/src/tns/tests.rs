@@ -237,6 +237,48 @@ fn messages_of_several_packets() {
 }
 
 #[test]
+fn packets_that_are_longer_than_what_is_held() {
+    let small = || new().limits(Limits { stream: 300, ..Limits::default() });
+    let mut s = logged_in();
+    s.push((C, data(&thin(3, "select * from t"))));
+    let mut rows = vec![0x20; 1400];
+    rows[..3].copy_from_slice(&[0x10, 0x17, 1]);
+    let old = "ORA-01555: snapshot too old: rollback segment number 9 too small\n";
+    s.push((S, data(&[&rows[..], &verdict(3, 9, 1555, 1, old)].concat())));
+    s.push((C, data(&thin(4, "delete from t"))));
+    s.push((S, data(&verdict(4, 7, 0, 2, ""))));
+    let got: Vec<String> = cut_every_way(small, &slices(&s)).iter().map(show).collect();
+    assert_eq!(got, [&format!("select * from t|1555|{}||", old.trim_end()), "delete from t|0||7|"]);
+    // Some of it is lost.
+    let mut h = small();
+    s[..7].iter().for_each(|(d, b)| h.feed(*d, b));
+    h.feed(S, &s[7].1[..1000]);
+    h.gap(S, s[7].1.len() as u64 - 1000);
+    s[8..].iter().for_each(|(d, b)| h.feed(*d, b));
+    assert_eq!(
+        h.rows().iter().map(show).collect::<Vec<_>>(),
+        ["select * from t||||gap", "delete from t|0||7|"]
+    );
+}
+
+#[test]
+fn only_what_was_understood_is_told_as_success() {
+    let mut s = logged_in();
+    s.push((C, data(&thin(3, "delete from t"))));
+    s.push((S, data(b"\x04\x99\x98\x97\x96")));
+    s.push((C, data(&thin(4, "delete from u"))));
+    s.push((S, data(&verdict(4, 0, 942, 2, ""))));
+    s.push((C, data(&thin(5, "select * from v"))));
+    s.push((S, data(&[&b"\x10\x17\x01"[..], &verdict(5, 3, 1403, 2, "")].concat())));
+    let got = run(&s);
+    assert_eq!(
+        got.iter().map(show).collect::<Vec<_>>(),
+        ["delete from t||||", "delete from u|942||0|", "select * from v|0||3|"]
+    );
+    assert!(got.iter().map(|r| r.has("ERR")).eq([false, false, true]));
+}
+
+#[test]
 fn connections_joined_in_the_middle() {
     let mut h = new().midstream();
     h.feed(S, &[7; 300]);

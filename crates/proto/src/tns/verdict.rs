@@ -14,6 +14,17 @@ pub(super) struct Verdict<'a> {
     pub(super) is_end: bool,
 }
 
+impl Verdict<'_> {
+    /// The number of the error, 0 for success; `None` when no verdict was understood.
+    pub(super) fn code(&self) -> Option<u32> {
+        match (self.error, self.status) {
+            (Some((n, _)), _) => Some(n),
+            (None, _) if self.is_end => Some(0),
+            (None, status) => status.map(|s| s.error),
+        }
+    }
+}
+
 /// The numbers of the verdict.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Status {
@@ -29,12 +40,13 @@ const NUMBERS: usize = 320;
 
 /// Reads the verdict on call `seq` from the last bytes of its answer.
 pub(super) fn read(tail: &[u8], seq: u8) -> Verdict<'_> {
-    let message = message(tail);
+    let message = message(tail).or_else(|| within(tail, seq));
     let before = message.map_or(tail.len(), |(at, ..)| at);
     let from = before.saturating_sub(NUMBERS);
     let numbers = tail.get(from..before).unwrap_or_default();
     let status = status(numbers, seq).filter(|s| message.is_none_or(|(_, n, _)| s.error == n));
-    let mut verdict = Verdict { error: None, status, is_end: false };
+    let is_end = message.is_none() && status.is_some_and(|s| s.error == NO_DATA);
+    let mut verdict = Verdict { error: None, status, is_end };
     if let Some((_, n, text)) = message {
         // A statement that found no row where it needs one is told with the lines where that was.
         if n == NO_DATA && !text.windows(9).any(|w| w == b"ORA-06512") {
@@ -61,12 +73,8 @@ fn message(tail: &[u8]) -> Option<(usize, u32, &[u8])> {
         let rest = tail.get(from..)?;
         let at = rest.windows(4).position(|w| w == b"ORA-")?.saturating_add(from);
         let text = tail.get(at..)?;
-        let digits = text.get(4..9).filter(|d| d.iter().all(u8::is_ascii_digit));
         let len = at.checked_sub(1).and_then(|i| tail.get(i)).map_or(0, |n| usize::from(*n));
-        if let (Some(digits), Some(b':')) = (digits, text.get(9)) {
-            let n = digits
-                .iter()
-                .fold(0u32, |n, d| n.saturating_mul(10).saturating_add(u32::from(d.wrapping_sub(b'0'))));
+        if let Some(n) = ora(text) {
             let whole = text.get(..len).filter(|t| {
                 len > 10
                     && text.len().saturating_sub(len) <= BEHIND
@@ -83,24 +91,43 @@ fn message(tail: &[u8]) -> Option<(usize, u32, &[u8])> {
     }
 }
 
+/// The number in `ORA-00942:`.
+fn ora(text: &[u8]) -> Option<u32> {
+    let digits = text.strip_prefix(b"ORA-")?.get(..6)?.strip_suffix(b":")?;
+    digits.iter().try_fold(0u32, |n, d| {
+        d.is_ascii_digit().then(|| n.saturating_mul(10).saturating_add(u32::from(d.wrapping_sub(b'0'))))
+    })
+}
+
+/// The message with whatever behind it: that of a verdict that tells the same number in front.
+fn within(tail: &[u8], seq: u8) -> Option<(usize, u32, &[u8])> {
+    let found = statuses(tail, seq).filter_map(|(left, s)| {
+        let from = tail.len().saturating_sub(left);
+        let near = tail.get(from..)?;
+        let near = near.get(..NUMBERS).unwrap_or(near);
+        let at = near.windows(4).position(|w| w == b"ORA-")?.saturating_add(from);
+        let (before, text) = tail.split_at_checked(at)?;
+        let text = text.get(..usize::from(*before.last()?)).unwrap_or(text);
+        let text = text.split(|b| !is_text(*b)).next()?;
+        (ora(text)? == s.error).then_some((at, s.error, text.trim_ascii_end()))
+    });
+    found.last()
+}
+
 /// Finds the numbers: those that fit the call to the end. Of several those that end last are the verdict's; what
 /// begins within it may fit to the same end.
 fn status(bytes: &[u8], seq: u8) -> Option<Status> {
+    statuses(bytes, seq).min_by_key(|(left, _)| *left).map(|(_, s)| s)
+}
+
+/// All that fits, and the bytes behind it.
+fn statuses(bytes: &[u8], seq: u8) -> impl Iterator<Item = (usize, Status)> + '_ {
     /// The message that carries them.
     const STATUS: u8 = 4;
-    let mut found: Option<(usize, Status)> = None;
-    for (i, b) in bytes.iter().enumerate() {
-        if *b == STATUS {
-            let body = bytes.get(i.saturating_add(1)..).unwrap_or_default();
-            let fits = thin(body, seq).or_else(|| oci(body, seq)).or_else(|| old_oci(body, seq));
-            if let Some((left, s)) = fits
-                && found.is_none_or(|(before, _)| left < before)
-            {
-                found = Some((left, s));
-            }
-        }
-    }
-    found.map(|(_, s)| s)
+    bytes.iter().enumerate().filter(|(_, b)| **b == STATUS).filter_map(move |(i, _)| {
+        let body = bytes.get(i.saturating_add(1)..)?;
+        thin(body, seq).or_else(|| oci(body, seq))
+    })
 }
 
 /// As thin clients get it: call status, sequence, rows, error, two of arrays, cursor, position, kind, fatal, flags,
@@ -143,30 +170,26 @@ fn ends(mut r: Reader<'_>, seq: u8) -> Option<usize> {
     }
 }
 
-/// As OCI 10 gets it, in fixed places: status 0, sequence 4, a flag, rows 7, error 11, cursor 17, call 48.
+/// As OCI gets it, in fixed places. Gives how many bytes are left behind it.
 fn oci(bytes: &[u8], seq: u8) -> Option<(usize, Status)> {
-    let mut r = Reader::new(bytes);
-    let status = r.le32("status").ok()?;
-    r.le16("sequence").ok()?;
-    r.u8("flag").ok()?;
-    let rows = r.le32("rows").ok()?;
-    let error = u32::from(r.le16("error").ok()?);
-    r.le32("arrays").ok()?;
-    let cursor = u32::from(r.le16("cursor").ok()?);
-    (status <= 0xff && bytes.get(48) == Some(&seq) && bytes.get(49..52) == Some(&[0, 0, 1]))
-        .then_some((bytes.len().saturating_sub(52), Status { rows, error, cursor }))
-}
-
-/// As OCI 9 gets it: status 0, rows 4, error 8, cursor 14, call 46.
-fn old_oci(bytes: &[u8], seq: u8) -> Option<(usize, Status)> {
-    let mut r = Reader::new(bytes);
-    let status = r.le32("status").ok()?;
-    let rows = r.le32("rows").ok()?;
-    let error = u32::from(r.le16("error").ok()?);
-    r.le32("arrays").ok()?;
-    let cursor = u32::from(r.le16("cursor").ok()?);
-    (status <= 0xff && bytes.get(46) == Some(&seq) && bytes.get(47..50) == Some(&[0, 0, 0]))
-        .then_some((bytes.len().saturating_sub(50), Status { rows, error, cursor }))
+    /// Places of rows, error, cursor, the number of the call; what stands behind that.
+    const FORMS: [([usize; 4], [u8; 3]); 3] = [
+        // OCI 10 with a sequence of two bytes and without one, OCI 9.
+        ([7, 11, 17, 48], [0, 0, 1]),
+        ([5, 9, 15, 46], [0, 0, 1]),
+        ([4, 8, 14, 46], [0, 0, 0]),
+    ];
+    let at = |n: usize| Some(Reader::new(bytes.get(n..)?));
+    let one = |([rows, error, cursor, call], behind): ([usize; 4], [u8; 3])| {
+        let end = at(call)?;
+        let fits = matches!(end.rest(), [c, a, b, d, ..] if *c == seq && [*a, *b, *d] == behind);
+        let rows = at(rows)?.le32("rows").ok()?;
+        let error = u32::from(at(error)?.le16("error").ok()?);
+        let cursor = u32::from(at(cursor)?.le16("cursor").ok()?);
+        fits.then_some((end.left().saturating_sub(4), Status { rows, error, cursor }))
+    };
+    // The status in front is small.
+    matches!(bytes, [_, 0, 0, 0, ..]).then(|| FORMS.into_iter().find_map(one))?
 }
 
 #[cfg(test)]
@@ -209,6 +232,21 @@ mod tests {
     }
 
     #[test]
+    fn the_other_forms_of_oci() {
+        // 3 rows, no error, cursor 5; number 12 of the call.
+        for (places, end) in [([5, 9, 15, 46], 1), ([4, 8, 14, 46], 0)] {
+            let mut t = vec![0u8; 68];
+            (t[0], t[1]) = (4, 1);
+            for (at, n) in places.into_iter().zip([3, 0, 5, 12]) {
+                t[at + 1] = n;
+            }
+            t[places[3] + 4] = end;
+            assert_eq!(read(&t, 12).status, Some(Status { rows: 3, error: 0, cursor: 5 }));
+            assert_eq!(read(&t, 13).status, None);
+        }
+    }
+
+    #[test]
     fn flags_of_one_byte() {
         // Sequence 7, 12 rows, cursor 2, flags 0x20, a row identifier; call 7, padding, error 0, 12 rows.
         let t = b"\x04\x01\x01\x01\x07\x01\x0c\0\0\0\x01\x02\0\x03\0\x20\0\0\0\x01\x09\x01\x04\0\x01\x05\x01\x0c\0\0\x07\0\x01\x01\0\0\0\0\0\x01\x0c";
@@ -223,6 +261,25 @@ mod tests {
         assert_eq!(read(&more, 7).error, None, "not at the end");
         let last = b"\x06\x01\x07\x28ORA-00942: table or view does not exist\n";
         assert_eq!(read(last, 7).error, None, "its number does not stand in front");
+    }
+
+    #[test]
+    fn what_newer_servers_put_behind_the_message() {
+        let t = [&thin_error()[..], &[0; 40]].concat();
+        assert_eq!(read(&t, 7).error, Some((942, ERROR.trim_ascii_end())));
+        assert_eq!(read(&t, 8).error, None, "not of this call");
+        // Rows that look like errors stand in front of a verdict that is none.
+        let t = b"\x04\x01\x01\x01\x07\x01\x0c\0\0\0\x01\x02\0\x03\0\x20\0\0\0\x01\x09\x01\x04\0\x01\x05\x01\x0c\0\0\x07\0\x01\x01\0\0\0\0\0\x01\x0c";
+        let rows = [b"\x06\x01\x07\x28ORA-00942: table or view does not exist\n", &t[..], &[0; 40]].concat();
+        assert_eq!((read(&rows, 7).error, read(&rows, 7).code()), (None, Some(0)));
+    }
+
+    #[test]
+    fn numbers_without_a_message() {
+        let t = thin_error();
+        let v = read(&t[..t.len() - ERROR.len() - 1], 7);
+        assert_eq!((v.error, v.code()), (None, Some(942)));
+        assert_eq!(read(b"\x04\x99\x98\x97\x96", 7).code(), None);
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! What the client sends: the login, then commands.
 
 use super::ask::{Ask, Kind};
-use super::params::query_attributes;
+use super::params::Attributes;
 use super::session::{Packet, Phase, Session};
 use super::statements::LAST;
 use super::used::used;
@@ -71,6 +71,7 @@ impl Session {
     }
 
     fn command_begins(&mut self, cx: &mut Cx<'_>, tail: &[u8], offset: usize) -> usize {
+        self.attributes = None;
         let spoke = std::mem::take(&mut self.spoke);
         self.drift.turn(spoke, !self.queue.is_empty());
         let heard = if self.drift.is_certain() { self.doubt } else { self.drift.is_serial() };
@@ -239,7 +240,11 @@ impl Session {
         }
         match p.first() {
             com::QUERY => {
-                let text = self.query_text(body);
+                let text = self.query_text(p.bytes).unwrap_or_else(|| {
+                    // What is there of it is no text.
+                    ask.taint(Quality::TRUNCATED);
+                    &[]
+                });
                 ask.db = used(text, p.is_cut()).map(name);
                 self.tell(ask, text, None, limit);
             }
@@ -281,15 +286,41 @@ impl Session {
         }
     }
 
-    /// The text of COM_QUERY. Attributes stand before it if that was agreed on; where the login was not seen
-    /// they show by their form: no text begins with such bytes.
-    fn query_text<'a>(&self, body: &'a [u8]) -> &'a [u8] {
-        let agreed = self.agreed.is_none_or(|c| c & cap::QUERY_ATTRIBUTES != 0);
-        let likely = match body {
-            [n, 1, ..] => self.agreed.is_some() || *n < b'\t',
-            _ => false,
+    /// Is it a query with attributes before its text? Where the login was not seen they show by their form: no text
+    /// begins with such bytes.
+    pub(super) fn has_attributes(&self, packet: &[u8]) -> bool {
+        let few = match packet {
+            [com::QUERY, n, 1, ..] => *n < b'\t',
+            [com::QUERY, 0xfc, _, _, 1, ..] => false,
+            _ => return false,
         };
-        if agreed && likely { query_attributes(&mut Reader::new(body)).unwrap_or(body) } else { body }
+        self.agreed.map_or(few, |c| c & cap::QUERY_ATTRIBUTES != 0)
+    }
+
+    /// As much as is wanted of a query is kept, and more comes: its attributes make room. Did they?
+    pub(super) fn make_room(&mut self) -> bool {
+        let Some((&com::QUERY, body)) = self.client.kept.split_first() else { return false };
+        let mut r = Reader::new(body);
+        if self.attributes.is_none() && self.has_attributes(&self.client.kept) {
+            self.attributes = Attributes::head(&mut r).ok();
+        }
+        let Some(attributes) = &mut self.attributes else { return false };
+        attributes.pass(&mut r);
+        let used = body.len().saturating_sub(r.rest().len());
+        self.client.kept.drain(1..used.saturating_add(1));
+        self.client.total = self.client.total.saturating_sub(used as u64);
+        used > 0
+    }
+
+    /// The text of COM_QUERY; none where it was not found behind the attributes.
+    fn query_text<'a>(&mut self, packet: &'a [u8]) -> Option<&'a [u8]> {
+        let mut r = Reader::new(packet.get(1..).unwrap_or_default());
+        let mut attributes = match self.attributes.take() {
+            Some(begun) => begun,
+            None if self.has_attributes(packet) => Attributes::head(&mut r).ok()?,
+            None => Attributes::default(),
+        };
+        attributes.pass(&mut r).then(|| r.rest())
     }
 
     /// Values of an execution, and the text of its statement.

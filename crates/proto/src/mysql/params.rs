@@ -103,6 +103,25 @@ pub(super) fn is_type([kind, flags]: Type) -> bool {
     flags & 0x7f == 0 && (kind <= 0x14 || kind >= 0xf2)
 }
 
+/// Is this parameter NULL?
+fn is_null(nulls: &[u8], i: usize) -> bool {
+    let bit = 1u8.wrapping_shl((i & 7) as u32);
+    nulls.get(i / 8).is_some_and(|b| b & bit != 0)
+}
+
+/// How long a value is that is not NULL, behind its length if that is sent.
+fn size(r: &mut Reader<'_>, [kind, _]: Type) -> Result<u64, Short> {
+    Ok(match kind {
+        0x01 | 0xf4 => 1,
+        0x02 | 0x0d => 2,
+        0x03 | 0x04 | 0x09 => 4,
+        0x05 | 0x08 => 8,
+        0x06 => 0,
+        0x07 | 0x0a..=0x0c | 0x0e | 0x11..=0x13 => u64::from(r.u8("time")?),
+        _ => number(r)?,
+    })
+}
+
 /// Writes one value that is not NULL.
 fn value(r: &mut Reader<'_>, [kind, flags]: Type, out: &mut List) -> Result<(), Short> {
     let unsigned = flags & 0x80 != 0;
@@ -268,8 +287,7 @@ impl Bound<'_> {
             if i > 0 {
                 out.push(b", ");
             }
-            let bit = 1u8.wrapping_shl((i & 7) as u32);
-            if nulls.get(i / 8).is_some_and(|b| b & bit != 0) {
+            if is_null(nulls, i) {
                 out.push(b"NULL");
             } else if let Some(long) = self.long.iter().find(|l| usize::from(l.param) == i) {
                 out.blob(&long.head);
@@ -307,15 +325,58 @@ pub(super) fn bulk_rows(r: &mut Reader<'_>, types: &[Type], out: &mut List) -> R
     Ok(())
 }
 
-/// What stands between the command's byte and the text of COM_QUERY where query attributes can.
-pub(super) fn query_attributes<'a>(r: &mut Reader<'a>) -> Result<&'a [u8], Short> {
-    let count = usize::try_from(number(r)?).unwrap_or(usize::MAX);
-    if number(r)? != 1 {
-        return Err(Short("sets"));
+/// Query attributes: what stands between the command's byte and the text of COM_QUERY where that was agreed on. Their
+/// values are passed over in pieces, however long they are.
+#[derive(Debug, Default)]
+pub(super) struct Attributes {
+    /// Types of the values to come, the next one last. A NULL takes no room.
+    types: Vec<Type>,
+    /// Bytes to be passed over before the next one.
+    left: u64,
+}
+
+impl Attributes {
+    /// Up to the values.
+    pub(super) fn head(r: &mut Reader<'_>) -> Result<Attributes, Short> {
+        let count = usize::try_from(number(r)?).unwrap_or(usize::MAX);
+        if number(r)? != 1 {
+            return Err(Short("sets"));
+        }
+        if count == 0 {
+            return Ok(Attributes::default());
+        }
+        let (nulls, types) = Bound { count, shown: 0, named: true, types: &[], long: &[] }.head(r)?;
+        let present =
+            types.ok_or(Short("types"))?.into_iter().enumerate().filter(|(i, _)| !is_null(nulls, *i));
+        let mut types: Vec<Type> = present.map(|(_, kind)| kind).collect();
+        types.reverse();
+        Ok(Attributes { types, left: 0 })
     }
-    let bound = Bound { count, shown: 0, named: true, types: &[], long: &[] };
-    bound.write(r, &mut List::new(0)).1?;
-    Ok(r.rest())
+
+    /// Passes over as much as is there; true when the text is next.
+    pub(super) fn pass(&mut self, r: &mut Reader<'_>) -> bool {
+        loop {
+            let n = r.take_up_to(usize::try_from(self.left).unwrap_or(usize::MAX)).len();
+            self.left = self.left.saturating_sub(n as u64);
+            let mut ahead = *r;
+            match self.types.last().map(|kind| size(&mut ahead, *kind)) {
+                Some(Ok(n)) if self.left == 0 => {
+                    (self.left, *r) = (n, ahead);
+                    self.types.pop();
+                }
+                next => return next.is_none() && self.left == 0,
+            }
+        }
+    }
+
+    pub(super) fn held(&self) -> usize {
+        self.types.capacity().saturating_mul(size_of::<Type>())
+    }
+}
+
+/// The text of COM_QUERY behind its attributes.
+pub(super) fn query_attributes<'a>(r: &mut Reader<'a>) -> Result<&'a [u8], Short> {
+    if Attributes::head(r)?.pass(r) { Ok(r.rest()) } else { Err(Short("attributes")) }
 }
 
 #[cfg(test)]

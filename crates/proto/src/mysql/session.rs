@@ -4,6 +4,7 @@ use super::ask::Ask;
 use super::drift::Drift;
 use super::pack::Unpack;
 use super::packed;
+use super::params::Attributes;
 use super::seek::{Sought, sought, sought_at};
 use super::statements::Statements;
 use super::wire::{FULL, HEADER, cap, header};
@@ -140,6 +141,8 @@ pub struct Session {
     pub(super) statements: Statements,
     pub(super) user: Box<[u8]>,
     pub(super) db: Box<[u8]>,
+    /// Attributes of the query under way that were passed over.
+    pub(super) attributes: Option<Attributes>,
     /// The client sends a file, not commands.
     pub(super) infile: bool,
     /// The server said something since the last command.
@@ -183,6 +186,7 @@ impl Session {
             statements: Statements::default(),
             user: Box::default(),
             db: Box::default(),
+            attributes: None,
             infile: false,
             spoke: false,
             doubt: true,
@@ -282,19 +286,28 @@ impl Session {
         half.total = half.total.saturating_add(piece.len() as u64);
         let left = left.saturating_sub(u32::try_from(piece.len()).unwrap_or(u32::MAX));
         let whole = left == 0 && !full;
-        if whole && half.kept.is_empty() && !half.holed && half.total == piece.len() as u64 {
+        let is_one = whole && half.kept.is_empty() && !half.holed && half.total == piece.len() as u64;
+        // No more than would have been kept: records do not depend on how it came.
+        let (want, wanted) = (half.want, piece.get(..half.want).unwrap_or(piece));
+        let asks = dir == Direction::ToServer;
+        if is_one && !(asks && wanted.len() < piece.len() && self.has_attributes(wanted)) {
             // The usual case: nothing was held.
-            half.part = Part::Header;
-            if half.want > 0 {
-                // No more than would have been kept: records do not depend on how it came.
-                let wanted = piece.get(..half.want).unwrap_or(piece);
+            self.half(dir).part = Part::Header;
+            if want > 0 {
                 self.packet(cx, dir, Packet { bytes: wanted, total: piece.len() as u64 });
             }
             return;
         }
-        let room = half.want.saturating_sub(half.kept.len());
-        if !half.holed {
-            half.kept.extend_from_slice(piece.get(..room).unwrap_or(piece));
+        let mut piece = piece;
+        while !self.half(dir).holed {
+            let kept = &mut self.half(dir).kept;
+            let room = want.saturating_sub(kept.len());
+            let (wanted, rest) = piece.split_at_checked(room).unwrap_or((piece, &[]));
+            kept.extend_from_slice(wanted);
+            piece = rest;
+            if piece.is_empty() || !asks || !self.make_room() {
+                break;
+            }
         }
         self.piece_ends(cx, dir, left, full);
     }
@@ -437,6 +450,7 @@ impl Parser for Session {
             half(&self.server),
             queue,
             self.statements.held(),
+            self.attributes.as_ref().map_or(0, Attributes::held),
             self.user.len(),
             self.db.len(),
         ]

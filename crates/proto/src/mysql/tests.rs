@@ -223,6 +223,44 @@ fn attributes_of_queries_are_not_their_text() {
 }
 
 #[test]
+fn attributes_of_any_length_are_passed_over() {
+    let attributed = |names: &[&[u8]], values: &[Vec<u8>], text: &str| {
+        let mut all = vec![names.len() as u8, 1, 0, 1];
+        for name in names {
+            all.extend([&[0xfe, 0, 0xfc][..], &(name.len() as u16).to_le_bytes(), name].concat());
+        }
+        for value in values {
+            all.extend([&[0xfd][..], &(value.len() as u32).to_le_bytes()[..3], value].concat());
+        }
+        command(com::QUERY, &[&all, text.as_bytes()].concat())
+    };
+    let value = |n: usize| vec![b'v'; n];
+    let bulk = format!("insert into t values ('{}')", "x".repeat(9000));
+    let mut s = logged_in(DEPRECATE_EOF | ATTRIBUTES);
+    for command in [
+        attributed(&[b"n"], &[value(6000)], "select 1"),
+        attributed(&[b"n", b"m", b"o"], &[value(5108), value(1), value(30_000)], "select 2"),
+        attributed(&[b"n", b"m"], &[value(9), value(8)], &bulk),
+        // Where the values begin is not known.
+        attributed(&[&[b'n'; 6000]], &[value(1)], "select 4"),
+        // There is no end to the value.
+        command(com::QUERY, &[&b"\x01\x01\x00\x01\xfe\x00\x01n\xfd\xff\xff\xff"[..], &value(6000)].concat()),
+        command(com::QUERY, b"\x01\x01\x00\x01\xfe\x00\x01n\x09value"),
+    ] {
+        s.extend([(C, command), (S, p(1, OK))]);
+    }
+    let want = [
+        "select 1|0|0|".to_owned(),
+        "select 2|0|0|".to_owned(),
+        format!("{}|0|0|", &bulk[..1024]),
+        "|0|0|truncated".to_owned(),
+        "|0|0|truncated".to_owned(),
+        "|0|0|truncated".to_owned(),
+    ];
+    assert_eq!(short(&run(&s)), want);
+}
+
+#[test]
 fn a_file_is_no_command() {
     let mut s = logged_in(DEPRECATE_EOF);
     s.push((C, query("load data local infile 'f' into table t")));

@@ -302,7 +302,7 @@ impl Session {
         let Some((&com::QUERY, body)) = self.client.kept.split_first() else { return false };
         let mut r = Reader::new(body);
         if self.attributes.is_none() && self.has_attributes(&self.client.kept) {
-            self.attributes = Attributes::head(&mut r).ok();
+            self.attributes = Some(Attributes::head(&mut r).unwrap_or_else(|_| Attributes::endless()));
         }
         let Some(attributes) = &mut self.attributes else { return false };
         attributes.pass(&mut r);

@@ -353,6 +353,11 @@ impl Attributes {
         Ok(Attributes { types, left: 0 })
     }
 
+    /// Nobody can tell where they end: all there is belongs to them.
+    pub(super) fn endless() -> Attributes {
+        Attributes { left: u64::MAX, ..Attributes::default() }
+    }
+
     /// Passes over as much as is there; true when the text is next.
     pub(super) fn pass(&mut self, r: &mut Reader<'_>) -> bool {
         loop {

@@ -13,6 +13,7 @@ mod chunked;
 mod coding;
 mod media;
 mod multipart;
+mod packed;
 mod zstd;
 
 use charset::Charset;

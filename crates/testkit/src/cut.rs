@@ -250,6 +250,54 @@ fn is_data(f: &TimedFrame) -> bool {
     Segment::of(&f.1).is_some_and(|s| s.is_plain())
 }
 
+/// What a hostile end may go on with: the frames up to the `n`th that carries data, and from that one on `times`
+/// messages of `size` bytes, each the beginning of its payload, `keep` bytes with the length in them put right, and
+/// then `fill` over and over. `None` where there is no such frame.
+#[must_use]
+pub fn swell(
+    frames: &[TimedFrame],
+    n: usize,
+    keep: usize,
+    fill: &[u8],
+    (size, times): (usize, usize),
+) -> Option<Vec<TimedFrame>> {
+    let (at, (time, frame)) = frames.iter().enumerate().filter(|(_, f)| is_data(f)).nth(n)?;
+    let s = Segment::of(frame)?;
+    let old = &frame[s.payload.clone()];
+    let mut new = old[..keep.min(old.len())].to_vec();
+    set_length(&mut new, old.len(), size);
+    let missing = size.saturating_sub(new.len());
+    new.extend(fill.iter().cycle().take(missing));
+    let mut out = frames[..at].to_vec();
+    for i in 0..times {
+        let seq = s.seq.wrapping_add((i * new.len()) as u32);
+        out.push((time.plus(i as u64 * 1000), s.with(frame, seq, s.flags, &new)));
+    }
+    Some(out)
+}
+
+/// Looks at the head of a message of `old` bytes for a number that is its length, or up to 16 less, and makes it that
+/// of one of `new` bytes.
+fn set_length(head: &mut [u8], old: usize, new: usize) {
+    for (width, big) in [(4, true), (4, false), (3, false), (3, true), (2, true), (2, false)] {
+        for at in 0..head.len().saturating_sub(width - 1).min(8) {
+            let mut number = head[at..at + width].to_vec();
+            if !big {
+                number.reverse();
+            }
+            let value = number.iter().fold(0, |n, b| n << 8 | usize::from(*b));
+            if value > 0 && (value..=value + 16).contains(&old) {
+                let mut changed = (value + new - old).to_be_bytes()[8 - width..].to_vec();
+                if !big {
+                    changed.reverse();
+                }
+                head[at..at + width].copy_from_slice(&changed);
+                return;
+            }
+        }
+    }
+}
+
 /// The bytes of each direction in order, as a receiver would have them: for tests of tests.
 #[must_use]
 pub fn streams(frames: &[TimedFrame]) -> Vec<(Ends, Vec<u8>)> {
@@ -318,6 +366,21 @@ mod tests {
                 again == *f
             })
         })
+    }
+
+    #[test]
+    fn a_message_swells_and_says_so() {
+        let message = [&[0, 0, 1, 4][..], &[b'x'; 256]].concat();
+        let frames =
+            Conversation::new("10.0.0.1:40000", "10.0.0.2:80").send(Sender::Client, &message).frames();
+        let swollen = swell(&frames, 0, 6, b"yz", (1000, 3)).unwrap();
+        let sent = &streams(&swollen)[0].1;
+        assert_eq!(
+            (sent.len(), &sent[..8], &sent[1000..1008]),
+            (3000, &b"\0\0\x03\xe8xxyz"[..], &b"\0\0\x03\xe8xxyz"[..])
+        );
+        assert!(is_right(&swollen));
+        assert_eq!(swell(&frames, 9, 6, b"y", (1000, 3)), None);
     }
 
     #[test]

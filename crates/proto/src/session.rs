@@ -303,6 +303,27 @@ impl Cx<'_> {
 
     /// Begins a transaction with the byte at `offset` of the bytes given.
     pub fn open(&mut self, kind: Kind, offset: usize) -> Txn {
+        let mut txn = self.quiet(offset);
+        self.tell(&mut txn, kind);
+        txn
+    }
+
+    /// The same of one that is told only if [`Cx::tell`] follows: until then it takes no part in anything.
+    pub fn quiet(&mut self, offset: usize) -> Txn {
+        let begin = self.mark_at(offset);
+        Txn {
+            record: None,
+            quality: Quality::PERFECT,
+            begin,
+            asked: begin,
+            answering: None,
+            unasked: false,
+            oneway: false,
+        }
+    }
+
+    /// A quiet transaction turned out to be worth a record.
+    pub fn tell(&mut self, txn: &mut Txn, kind: Kind) {
         let number = *self.sessions;
         *self.sessions = number.wrapping_add(1);
         let keep = self.limits.sample <= 1
@@ -310,13 +331,13 @@ impl Cx<'_> {
         if !keep {
             *self.sampled_out = self.sampled_out.saturating_add(1);
         }
-        let begin = self.mark_at(offset);
-        let record = keep.then(|| self.pool.take(kind));
-        let mut quality = if self.limits.sample > 1 { Quality::SAMPLED } else { Quality::PERFECT };
-        if self.midstream && number == 0 {
-            quality = quality.with(Quality::MIDSTREAM);
+        txn.record = keep.then(|| self.pool.take(kind));
+        if self.limits.sample > 1 {
+            txn.taint(Quality::SAMPLED);
         }
-        Txn { record, quality, begin, asked: begin, answering: None, unasked: false, oneway: false }
+        if self.midstream && number == 0 {
+            txn.taint(Quality::MIDSTREAM);
+        }
     }
 
     /// Ends a transaction with the packet `end`: the last of the answer.

@@ -68,6 +68,8 @@ pub(super) struct Ask {
     pub(super) counted: bool,
     /// Text of a statement being prepared; user chosen.
     pub(super) text: Box<[u8]>,
+    /// The statement whose rows are fetched.
+    pub(super) statement: Option<u32>,
     /// Columns of the result of an execution, when the preparation told.
     pub(super) columns: Option<u16>,
     /// What its text is answered with; looked at only behind a loss.
@@ -96,6 +98,7 @@ impl Ask {
             rows: 0,
             counted: kind == Kind::Results,
             text: Box::default(),
+            statement: None,
             columns: None,
             answered: None,
             db: None,

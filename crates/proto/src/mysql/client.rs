@@ -102,7 +102,7 @@ impl Session {
                 (Kind::Results, true, text.saturating_add(self.statements.overhead(tail)))
             }
             com::STMT_PREPARE => (Kind::Prepare, true, text),
-            com::STMT_FETCH => (Kind::Fetch, false, 1),
+            com::STMT_FETCH => (Kind::Fetch, false, 5),
             com::FIELD_LIST => (Kind::Fields, false, 1),
             com::STATISTICS => (Kind::Statistics, false, 1),
             com::INIT_DB => (Kind::InitDb, false, NAME),
@@ -123,7 +123,12 @@ impl Session {
         if self.queue.len() >= cx.limits.pipeline.max(1) {
             self.tell_oldest(cx);
         }
-        let txn = told.then(|| cx.open(Record::Sql, offset));
+        let txn = match kind {
+            _ if told => Some(cx.open(Record::Sql, offset)),
+            // Their errors are.
+            Kind::InitDb | Kind::Fetch => Some(cx.quiet(offset)),
+            _ => None,
+        };
         let at = cx.mark_at(offset).time;
         self.queue.push_back(Ask::new(kind, txn, at));
         self.asking = true;
@@ -271,6 +276,7 @@ impl Session {
                 }
             }
             com::INIT_DB => ask.db = Some(name(body)),
+            com::STMT_FETCH => ask.statement = Reader::new(body).le32("statement").ok(),
             com::CHANGE_USER => {
                 let (user, db) = change_user(p.bytes, self.agreed.unwrap_or_default()).unwrap_or_default();
                 (ask.text, ask.db) = (name(user), Some(name(db)));
@@ -346,6 +352,21 @@ impl Session {
             }
         }
         self.tell_who(ask);
+    }
+
+    /// A command that is told only when it fails has failed.
+    pub(super) fn tell_failing(&self, cx: &mut Cx<'_>, ask: &mut Ask) {
+        let Some(txn) = &mut ask.txn else { return };
+        cx.tell(txn, Record::Sql);
+        let text = ask.statement.map_or(&[][..], |id| self.statements.text(id));
+        txn.text(&f::sql::SQL, text, cx.limits.text);
+        if !self.user.is_empty() {
+            txn.text(&f::sql::USER, &self.user, NAME);
+        }
+        let db = ask.db.as_ref().unwrap_or(&self.db);
+        if !db.is_empty() {
+            txn.text(&f::sql::DB, db, NAME);
+        }
     }
 
     fn tell_who(&self, ask: &mut Ask) {

@@ -9,7 +9,10 @@
 //! * COM_STMT_PREPARE: SQL with its `?`, no PARAMS, no ROWS. The server has compiled it, which can fail and take time.
 //! * COM_STMT_EXECUTE and MariaDB's COM_STMT_BULK_EXECUTE: SQL is the text that was prepared, PARAMS its values as a
 //!   list as SQL would write them, with a comma and a space between (a row of a bulk in parentheses); none when they cannot be known. A statement
-//!   prepared before the probe came has no text. The rows of a cursor come with COM_STMT_FETCH: no ROWS then.
+//!   prepared before the probe came has no text. The rows of a cursor are fetched later, by COM_STMT_FETCH, some
+//!   at a time, whenever the client likes: an execution that opens one has no ROWS.
+//! * COM_STMT_FETCH and COM_INIT_DB that fail, as ERR and RET_CODE tell: SQL is the text of the statement whose rows were fetched;
+//!   or it is empty, and DB is what was asked for. Those that succeed have no record.
 //! * login (and COM_CHANGE_USER) that fails, and a server that refuses the connection: SQL is empty, ERR and RET_CODE
 //!   tell why, USER and DB who it was. A login that succeeds has no record. What authentication says is never kept.
 //!

@@ -173,6 +173,9 @@ impl Session {
                     self.statements.failed(std::mem::take(&mut ask.text));
                 }
                 self.late_params(&mut ask, limit);
+                if matches!(ask.kind, Kind::InitDb | Kind::Fetch) {
+                    self.tell_failing(cx, &mut ask);
+                }
                 if !ask.more {
                     // None of it was done.
                     ask.db = None;

@@ -202,12 +202,16 @@ impl Statements {
                 list
             }
         };
-        let text = match self.place(id).ok().and_then(|at| self.all.get(at)) {
+        (self.text(id), list)
+    }
+
+    /// The text of a statement, as far as it is known.
+    pub(super) fn text(&self, id: u32) -> &[u8] {
+        match self.place(id).ok().and_then(|at| self.all.get(at)) {
             Some(s) => &s.statement.text,
             None if id == LAST => &self.failed,
-            None => &[][..],
-        };
-        (text, list)
+            None => &[],
+        }
     }
 }
 

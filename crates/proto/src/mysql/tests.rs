@@ -212,6 +212,37 @@ fn cursors_are_fetched_untold() {
 }
 
 #[test]
+fn of_a_default_database_and_of_fetching_rows_only_errors_are_told() {
+    let mut s = vec![
+        (C, command(com::INIT_DB, b"shop")),
+        (S, p(1, OK)),
+        (C, command(com::STMT_PREPARE, b"select a from t")),
+        (S, ps(1, &[&prepared(1, 1, 0), COLUMN, EOF])),
+        (C, command(com::INIT_DB, b"nope")),
+        (S, p(1, b"\xff\x19\x04#42000Unknown database 'nope'")),
+    ];
+    let fetch = command(com::STMT_FETCH, &[1, 0, 0, 0, 2, 0, 0, 0]);
+    s.push((C, fetch.clone()));
+    s.push((S, ps(1, &[b"\0\0\x01\0\0\0", &[0xfe, 0, 0, 0x42, 0]])));
+    s.push((C, fetch.clone()));
+    s.push((S, p(1, b"\0\0\x02\0\0\0")));
+    s.push((S, p(2, b"\xff\x25\x05#70100Query execution was interrupted")));
+    s.push((C, fetch));
+    let mut h = new().midstream();
+    for (d, b) in &s {
+        h.feed(*d, b);
+    }
+    h.finish();
+    let rows = h.rows();
+    assert_eq!(short(rows), ["select a from t|0||midstream", "|1049||", "select a from t|1317||"]);
+    assert_eq!((rows[1].get("DB"), rows[1].get("ERR")), ("nope", "Unknown database 'nope'"));
+    let fetched = &rows[2];
+    assert_eq!((fetched.get("DB"), fetched.get("ERR")), ("shop", "Query execution was interrupted"));
+    assert_eq!((fetched.begin, fetched.asked, fetched.answering, fetched.end), (9, 9, Some(10), 11));
+    run(&s);
+}
+
+#[test]
 fn attributes_of_queries_are_not_their_text() {
     let mut s = logged_in(DEPRECATE_EOF | ATTRIBUTES);
     s.push((C, command(com::QUERY, b"\0\x01select 1")));
@@ -299,6 +330,7 @@ fn the_database_changes_in_every_way() {
         ("use two", "ann", "one"),
         ("call hop()", "ann", "two"),
         ("do 1", "ann", "three"),
+        ("", "ann", "nope"),
         ("do 2", "bob", "four"),
     ];
     assert_eq!(got, want);

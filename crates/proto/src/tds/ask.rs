@@ -22,8 +22,10 @@ pub(super) struct Ask {
     pub(super) what: What,
     /// `None` when it is not told.
     pub(super) txn: Option<Txn>,
-    /// The last of its message.
+    /// The last of its message, as far as that was read.
     pub(super) last: bool,
+    /// Others may stand behind it that were not read.
+    pub(super) more: bool,
     /// The text whose handle the answer brings.
     pub(super) prepares: Option<Box<[u8]>>,
     pub(super) rows: u64,
@@ -46,6 +48,7 @@ impl Ask {
             what,
             txn,
             last: true,
+            more: false,
             prepares: None,
             rows: 0,
             counted: true,

@@ -70,6 +70,9 @@ pub(super) struct Half {
     pub(super) want: usize,
     pub(super) total: u64,
     pub(super) holed: bool,
+    /// Calls of the message that wait already, and its bytes that they took.
+    pub(super) calls: usize,
+    pub(super) used: u64,
     /// Where it began, and where its last byte so far lay.
     first: Mark,
     pub(super) last: Mark,
@@ -180,21 +183,37 @@ impl Conversation {
             self.answered(cx, shared, piece);
         } else {
             let half = self.half(dir);
-            let only = half.total == piece.len() as u64 && half.kept.is_empty();
+            // Calls are read alike however they are cut.
+            let calls = half.kind == Some(message::RPC);
+            let fits = !calls || piece.len() <= half.want;
+            let only = half.total == piece.len() as u64 && half.kept.is_empty() && fits;
             if half.left == 0 && half.ends && only && !half.holed {
                 // The usual case: nothing was held.
                 self.packet_ends(cx, shared, dir, piece);
                 return Some(piece.len());
             }
-            let room = half.want.saturating_sub(half.kept.len());
             if !half.holed {
-                half.kept.extend_from_slice(piece.get(..room).unwrap_or(piece));
+                self.keep(cx, shared, dir, piece, calls);
             }
         }
         if self.half(dir).left == 0 {
             self.packet_ends(cx, shared, dir, &[]);
         }
         Some(piece.len())
+    }
+
+    /// Keeps what is wanted of a message. Calls that are whole make room for those behind them.
+    fn keep(&mut self, cx: &mut Cx<'_>, shared: &mut Shared, dir: Direction, mut piece: &[u8], calls: bool) {
+        loop {
+            let half = self.half(dir);
+            let room = half.want.saturating_sub(half.kept.len());
+            let (now, later) = piece.split_at_checked(room).unwrap_or((piece, &[]));
+            half.kept.extend_from_slice(now);
+            if later.is_empty() || half.want == 0 || !calls || !self.calls_so_far(cx, shared) {
+                return;
+            }
+            piece = later;
+        }
     }
 
     fn packet_begins(
@@ -238,20 +257,22 @@ impl Conversation {
 
     fn answer_begins(&mut self) {
         self.server.want = 0;
+        // None waits but calls of the message under way.
+        let own = self.queue.len() <= self.client.calls;
         self.answer = match self.queue.front() {
-            None => Answer::Orphan,
+            _ if own => Answer::Orphan,
             Some(ask) if ask.what == What::Prelogin => {
                 self.server.want = 256;
                 Answer::Options
             }
-            Some(_) => Answer::Tokens,
+            _ => Answer::Tokens,
         };
         self.tokens.begin();
         if self.server.holed {
             self.tokens.hole();
         }
-        self.orphan = self.queue.is_empty();
-        self.early |= self.orphan && self.open.is_some();
+        self.orphan = own;
+        self.early |= own && (self.open.is_some() || self.client.calls > 0);
         let first = self.server.first;
         if let (Answer::Tokens, Some(ask)) = (self.answer, self.queue.front_mut()) {
             ask.answering(first);
@@ -269,11 +290,7 @@ impl Conversation {
         let ignored = half.ignored;
         let bytes = if kept.is_empty() { only } else { &kept };
         match dir {
-            Direction::ToServer if ignored => {
-                if let Some(txn) = self.open.take() {
-                    cx.forget(txn);
-                }
-            }
+            Direction::ToServer if ignored => self.forget_message(cx),
             Direction::ToServer => self.asked(cx, shared, kind, bytes),
             Direction::ToClient => self.answer_ends(cx, shared, bytes),
         }
@@ -362,11 +379,11 @@ impl Conversation {
                 ask.counted = false;
                 cx.anomaly("sqlserver-token");
             }
-            Event::Done(done) => self.done(cx, done, last),
+            Event::Done(done) => self.done(cx, shared, done, last),
         }
     }
 
-    fn done(&mut self, cx: &mut Cx<'_>, done: Done, last: Mark) {
+    fn done(&mut self, cx: &mut Cx<'_>, shared: &mut Shared, done: Done, last: Mark) {
         let Some(ask) = self.queue.front_mut() else { return };
         if done.status & done::COUNT != 0 && !done.procedure {
             ask.rows = ask.rows.saturating_add(done.count);
@@ -381,8 +398,15 @@ impl Conversation {
             ask.cancelled = true;
         }
         // The end of a call that is not the last of its message.
-        if done.procedure && done.status & done::IN_BATCH != 0 && !ask.last {
+        if done.procedure && done.status & done::IN_BATCH != 0 && (!ask.last || ask.more) {
+            let untold = ask.last;
             self.pop(|ask| ask.close(cx, last));
+            if untold {
+                // The rest of the answer is for calls that were not read. They may have given handles back.
+                cx.anomaly("sqlserver-calls-untold");
+                shared.statements.clear();
+                self.queue.push_front(Ask::new(What::Statement, None));
+            }
         }
     }
 
@@ -436,12 +460,30 @@ impl Conversation {
 
     /// The message under way will not be whole.
     pub(super) fn message_lost(&mut self, cx: &mut Cx<'_>, dir: Direction) {
+        if dir == Direction::ToServer {
+            self.forget_message(cx);
+        }
         self.half(dir).reset();
-        if dir == Direction::ToServer
-            && let Some(txn) = self.open.take()
-        {
+    }
+
+    /// What was read of the client's message under way is not told.
+    fn forget_message(&mut self, cx: &mut Cx<'_>) {
+        let mut all = self.open.take();
+        for _ in 0..self.client.calls {
+            if let Some(txn) = all.take() {
+                cx.forget(txn);
+            }
+            all = self.pop_back().and_then(|ask| ask.txn);
+        }
+        if let Some(txn) = all {
             cx.forget(txn);
         }
+    }
+
+    pub(super) fn pop_back(&mut self) -> Option<Ask> {
+        let ask = self.queue.pop_back()?;
+        self.queued = self.queued.saturating_sub(ask.heap());
+        Some(ask)
     }
 
     /// `n` bytes of packets were not seen. False when it is not known where the next begins.
@@ -489,7 +531,8 @@ impl Conversation {
     pub(super) fn lose(&mut self, cx: &mut Cx<'_>, shared: &mut Shared, dir: Direction) {
         match dir {
             Direction::ToServer => {
-                if let (Some(kind), true) = (self.client.kind, self.open.is_some()) {
+                let told = self.open.is_some() || self.client.calls > 0;
+                if let (Some(kind), true) = (self.client.kind, told) {
                     // Told as far as it was seen; its answer may be anyone's.
                     let kept = std::mem::take(&mut self.client.kept);
                     (self.client.holed, self.early) = (true, true);

@@ -2,6 +2,7 @@
 
 use super::ask::{Ask, What};
 use super::conversation::{Conversation, Shared};
+use super::rpc::{self, Behind};
 use super::types::Era;
 use super::wire::{self, Header, Login, NAME, all_headers, message, status, utf8, utf16};
 use crate::session::{Cx, Txn};
@@ -10,6 +11,8 @@ use record::{Kind, Quality, f::sql as f};
 
 /// Bytes kept of a request beside its text and its values: headers, names, types.
 const BESIDE: usize = 8 * 1024;
+/// Bytes of texts of calls that wait, above which a message is not read on: each may have a long one by its handle.
+const WAITING: usize = 2 * 1024 * 1024;
 /// Bytes kept of a request, whatever the limit for texts.
 const MOST: usize = 1024 * 1024;
 
@@ -46,7 +49,7 @@ impl Conversation {
 
     /// A request, or the beginning of it. It does not wait for an answer that has gone by.
     pub(super) fn asked(&mut self, cx: &mut Cx<'_>, shared: &mut Shared, kind: u8, bytes: &[u8]) {
-        let before = self.queue.len();
+        let before = self.queue.len().saturating_sub(self.client.calls);
         self.request(cx, shared, kind, bytes);
         if !std::mem::take(&mut self.early) {
             return;
@@ -58,8 +61,7 @@ impl Conversation {
         };
         self.orphan = false;
         while self.queue.len() > before {
-            let Some(ask) = self.queue.pop_back() else { break };
-            self.queued = self.queued.saturating_sub(ask.heap());
+            let Some(ask) = self.pop_back() else { break };
             ask.give_up(cx, q, end);
         }
     }
@@ -68,7 +70,6 @@ impl Conversation {
     fn request(&mut self, cx: &mut Cx<'_>, shared: &mut Shared, kind: u8, bytes: &[u8]) {
         let txn = self.open.take();
         let holed = self.client.holed;
-        let cut = (bytes.len() as u64) < self.client.total;
         match kind {
             message::PRELOGIN if wire::is_tls(bytes) => shared.tls = true,
             message::PRELOGIN => {
@@ -97,27 +98,18 @@ impl Conversation {
                 let txn = self.login.take();
                 self.wait(cx, Ask::new(What::Login, txn));
             }
+            message::RPC => {
+                self.open = txn;
+                self.last_calls(cx, shared, bytes);
+                shared.proven = true;
+            }
             _ => {
                 let Some(mut txn) = txn else { return };
                 if holed {
                     txn.taint(Quality::GAP);
                 }
-                let body = match all_headers(bytes) {
-                    Some(body) => {
-                        shared.dialect.era = Era::V72;
-                        body
-                    }
-                    None => {
-                        // From 7.2 on they must be there.
-                        let must = matches!(kind, message::BATCH | message::RPC) && !bytes.is_empty();
-                        if shared.dialect.era == Era::V72 && must {
-                            shared.dialect.era = Era::V71;
-                        }
-                        bytes
-                    }
-                };
+                let body = behind_headers(shared, kind, bytes);
                 match kind {
-                    message::RPC => self.calls(cx, shared, txn, body, cut),
                     message::BULK => {
                         txn.text(&f::SQL, &shared.bulk, cx.limits.text);
                         self.told(cx, shared, txn, What::Statement, None);
@@ -167,24 +159,74 @@ impl Conversation {
         self.told(cx, shared, txn, What::Statement, None);
     }
 
-    fn calls(&mut self, cx: &mut Cx<'_>, shared: &mut Shared, txn: Txn, body: &[u8], cut: bool) {
+    /// Room for a message that goes on: the calls in it that are whole wait from now on. False when none is.
+    pub(super) fn calls_so_far(&mut self, cx: &mut Cx<'_>, shared: &mut Shared) -> bool {
+        let mut kept = std::mem::take(&mut self.client.kept);
+        let left = self.calls(cx, shared, &kept, false);
+        let used = kept.len().saturating_sub(left);
+        kept.drain(..used);
+        self.client.kept = kept;
+        self.client.used = self.client.used.saturating_add(used as u64);
+        if used == 0 {
+            // What comes behind one that is longer than all that is kept is not read.
+            self.client.want = 0;
+        }
+        used > 0
+    }
+
+    /// The message is over, and these are the last of its bytes that were kept.
+    fn last_calls(&mut self, cx: &mut Cx<'_>, shared: &mut Shared, bytes: &[u8]) {
+        let cut = self.client.used.saturating_add(bytes.len() as u64) < self.client.total;
+        let left = self.calls(cx, shared, bytes, true);
+        let (calls, last) = (self.client.calls, self.client.last);
+        for txn in self.queue.iter_mut().rev().take(calls).filter_map(|ask| ask.txn.as_mut()) {
+            txn.asked(last);
+        }
+        match self.queue.back_mut() {
+            Some(ask) if calls > 0 => (ask.last, ask.more) = (true, ask.more || cut || left > 0),
+            _ => {
+                // Not even a name could be read.
+                if !cut && calls == 0 {
+                    cx.anomaly("sqlserver-call");
+                }
+                if let Some(txn) = self.open.take() {
+                    cx.forget(txn);
+                }
+                self.wait(cx, Ask::new(What::Statement, None));
+            }
+        }
+    }
+
+    /// Puts calls in the queue, with `all` also one that is not whole; gives the number of bytes that are left.
+    fn calls(&mut self, cx: &mut Cx<'_>, shared: &mut Shared, bytes: &[u8], all: bool) -> usize {
         let cap = cx.limits.text;
-        let all = super::rpc::calls(body, shared.dialect.era, &shared.statements, cap);
-        let count = all.len();
-        let mut first = Some(txn);
-        for (i, call) in all.into_iter().enumerate() {
+        let body = if self.client.used == 0 { behind_headers(shared, message::RPC, bytes) } else { bytes };
+        let mut r = Reader::new(body);
+        while !r.is_empty() {
+            let mut ahead = r;
+            let (call, behind) = rpc::one(&mut ahead, shared.dialect.era, &shared.statements, cap);
+            if behind != Behind::Next && !all {
+                break;
+            }
+            let full = self.queue.len() >= cx.limits.pipeline.max(1) || self.queued > WAITING;
+            if full && self.client.calls > 0 {
+                // Those that wait keep their answers; this one and what comes behind it are not told.
+                self.client.want = 0;
+                return if all { r.left() } else { 0 };
+            }
             if let Some(handle) = call.closes {
                 shared.statements.remove(handle);
             }
-            let txn = match first.take() {
+            let holed = self.client.holed && behind != Behind::Next;
+            // A text that is not whole would be taken for that of its executions.
+            let prepares = (call.prepares && !holed).then(|| Box::from(call.sql.as_slice()));
+            let txn = match self.open.take() {
                 Some(txn) => Some(txn),
                 None => call.told.then(|| cx.open(Kind::Sql, 0)),
             };
-            // A text that is not whole would be taken for that of its executions.
-            let prepares = (call.prepares && !self.client.holed).then(|| Box::from(call.sql.as_slice()));
             match txn {
                 Some(mut txn) if call.told => {
-                    if self.client.holed {
+                    if holed {
                         txn.taint(Quality::GAP);
                     }
                     txn.text(&f::SQL, &call.sql, cap);
@@ -201,17 +243,15 @@ impl Conversation {
                 }
             }
             if let Some(ask) = self.queue.back_mut() {
-                ask.last = i.saturating_add(1) == count;
+                (ask.last, ask.more) = (false, behind == Behind::Cut);
+            }
+            self.client.calls = self.client.calls.saturating_add(1);
+            r = ahead;
+            if behind == Behind::Cut {
+                break;
             }
         }
-        // Not even a name could be read.
-        if let Some(txn) = first {
-            if !cut {
-                cx.anomaly("sqlserver-call");
-            }
-            cx.forget(txn);
-            self.wait(cx, Ask::new(What::Statement, None));
-        }
+        r.left()
     }
 
     /// Puts a request that is told in the queue.
@@ -231,6 +271,24 @@ impl Conversation {
             txn.text(&f::DB, &shared.db, NAME);
         }
         self.wait(cx, Ask { prepares, ..Ask::new(what, Some(txn)) });
+    }
+}
+
+/// What stands behind the headers of a request.
+fn behind_headers<'a>(shared: &mut Shared, kind: u8, bytes: &'a [u8]) -> &'a [u8] {
+    match all_headers(bytes) {
+        Some(body) => {
+            shared.dialect.era = Era::V72;
+            body
+        }
+        None => {
+            // From 7.2 on they must be there.
+            let must = matches!(kind, message::BATCH | message::RPC) && !bytes.is_empty();
+            if shared.dialect.era == Era::V72 && must {
+                shared.dialect.era = Era::V71;
+            }
+            bytes
+        }
     }
 }
 

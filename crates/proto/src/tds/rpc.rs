@@ -73,28 +73,34 @@ fn shape(name: &[u8]) -> Option<Shape> {
     PROCEDURES.iter().find(|p| last.eq_ignore_ascii_case(p.name.as_bytes())).copied()
 }
 
-/// More calls in one message are not told.
-const CALLS: usize = 1024;
 /// Longest name of a procedure that is told, in bytes.
 const NAME: usize = 1024;
 
-/// Reads the calls of a message, whose end may be missing.
-pub(super) fn calls(bytes: &[u8], era: Era, known: &Statements, cap: usize) -> Vec<Call> {
-    let mut all = Vec::new();
-    let mut r = Reader::new(bytes);
-    while !r.is_empty() && all.len() < CALLS {
-        let mut call = Call { told: true, ..Call::default() };
-        let goes_on = one(&mut r, era, known, cap, &mut call);
-        all.push(call);
-        if goes_on != Ok(true) {
-            break;
-        }
-    }
-    all
+/// What stands behind a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Behind {
+    /// Another call.
+    Next,
+    /// The end of the bytes.
+    Nothing,
+    /// What is missing, or not known.
+    Cut,
 }
 
-/// Reads one call. True when another follows; false when something is not known.
-fn one(r: &mut Reader<'_>, era: Era, known: &Statements, cap: usize, call: &mut Call) -> Result<bool, Short> {
+/// Reads one call, as far as it goes.
+pub(super) fn one(r: &mut Reader<'_>, era: Era, known: &Statements, cap: usize) -> (Call, Behind) {
+    let mut call = Call { told: true, ..Call::default() };
+    let behind = read_into(r, era, known, cap, &mut call).unwrap_or(Behind::Cut);
+    (call, behind)
+}
+
+fn read_into(
+    r: &mut Reader<'_>,
+    era: Era,
+    known: &Statements,
+    cap: usize,
+    call: &mut Call,
+) -> Result<Behind, Short> {
     let shape = match r.le16("name")? {
         u16::MAX => {
             let number = usize::from(r.le16("procedure")?);
@@ -115,27 +121,36 @@ fn one(r: &mut Reader<'_>, era: Era, known: &Statements, cap: usize, call: &mut 
     }
     let mut out = Out::new(cap);
     let mut i = 0usize;
-    let done = loop {
+    let behind = loop {
         match (r.peek(), era) {
-            (None, _) => break Ok(false),
+            (None, _) => break Behind::Nothing,
             // Between two calls.
             (Some(0xff | 0xfe), Era::V72) | (Some(0x80), Era::Old | Era::V70 | Era::V71) => {
-                break r.u8("between").map(|_| true);
+                r.u8("between")?;
+                break Behind::Next;
             }
             _ => {}
         }
-        match param(r, era, i, shape, known, cap, call, &mut out) {
-            Ok(true) => i = i.saturating_add(1),
-            other => break other,
+        let before = out.text.len();
+        if param(r, era, i, shape, known, cap, call, &mut out) != Ok(true) {
+            // Half of a value is another value, unless there is no room for more of it.
+            if out.room() > 0 && !out.text.ends_with(ENCRYPTED) {
+                out.text.truncate(before);
+            }
+            break Behind::Cut;
         }
+        i = i.saturating_add(1);
     };
     if i > shape.values || !out.text.is_empty() {
         call.params = Some(out.text);
     }
-    done
+    Ok(behind)
 }
 
-#[expect(clippy::too_many_arguments, reason = "a step of `one`, which has them all")]
+/// Stands for a value that is encrypted.
+const ENCRYPTED: &[u8] = b"(encrypted)";
+
+#[expect(clippy::too_many_arguments, reason = "a step of `read_into`, which has them all")]
 fn param(
     r: &mut Reader<'_>,
     era: Era,
@@ -147,7 +162,7 @@ fn param(
     out: &mut Out,
 ) -> Result<bool, Short> {
     /// The value is encrypted, with its keys behind it.
-    const ENCRYPTED: u8 = 8;
+    const IS_ENCRYPTED: u8 = 8;
     let n = usize::from(r.u8("characters")?);
     let name = r.take(n.saturating_mul(2), "name")?;
     let flags = r.u8("flags")?;
@@ -188,11 +203,11 @@ fn param(
             }
         }
         _ if !is_value => {}
-        _ if flags & ENCRYPTED != 0 => out.put(b"(encrypted)"),
+        _ if flags & IS_ENCRYPTED != 0 => out.put(ENCRYPTED),
         None => out.put(b"NULL"),
         Some(v) => write(t, v, out),
     }
-    Ok(whole && flags & ENCRYPTED == 0)
+    Ok(whole && flags & IS_ENCRYPTED == 0)
 }
 
 #[cfg(test)]
@@ -212,6 +227,17 @@ mod tests {
     /// INTN(4).
     fn int4(n: i32) -> Vec<u8> {
         [&[0, 0, 0x26, 4, 4][..], &n.to_le_bytes()].concat()
+    }
+
+    fn calls(bytes: &[u8], era: Era, known: &Statements, cap: usize) -> Vec<Call> {
+        let (mut r, mut all) = (Reader::new(bytes), Vec::new());
+        loop {
+            let (call, behind) = one(&mut r, era, known, cap);
+            all.push(call);
+            if behind != Behind::Next {
+                return all;
+            }
+        }
     }
 
     fn told(calls: Vec<Call>) -> Vec<(String, Option<String>)> {
@@ -291,10 +317,18 @@ mod tests {
     }
 
     #[test]
-    fn what_is_cut_off_is_told_as_far_as_it_goes() {
-        let body = [nvarchar("select @a"), nvarchar("@a nvarchar(9)"), nvarchar("abcdef")].concat();
+    fn what_is_cut_off_is_told_up_to_its_last_whole_value() {
+        let body =
+            [nvarchar("select @a"), nvarchar("@a nvarchar(9), @b int"), nvarchar("abcdef"), int4(7)].concat();
         let p = [&[0xff, 0xff, 10, 0, 0, 0][..], &body].concat();
-        let got = told(calls(&p[..p.len() - 4], Era::V72, &Statements::default(), 99));
-        assert_eq!(got, [("select @a".to_owned(), Some("'abcd'".to_owned()))]);
+        for n in 1..9 {
+            let got = one(&mut Reader::new(&p[..p.len() - n]), Era::V72, &Statements::default(), 99);
+            let behind = if n == 9 { Behind::Nothing } else { Behind::Cut };
+            assert_eq!(got.1, behind);
+            assert_eq!(told(vec![got.0]), [("select @a".to_owned(), Some("'abcdef'".to_owned()))], "{n}");
+        }
+        // More of a value than there is room for.
+        let got = one(&mut Reader::new(&p[..p.len() - 13]), Era::V72, &Statements::default(), 3);
+        assert_eq!(told(vec![got.0]), [("sel".to_owned(), Some("'ab".to_owned()))]);
     }
 }

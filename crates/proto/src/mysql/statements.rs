@@ -1,8 +1,8 @@
 //! Prepared statements of a connection, and what their executions carry.
 
 use super::params::{Bound, List, Long, Type, bulk_rows};
-use super::wire::number;
-use base::Reader;
+use super::wire::{number, string};
+use base::{Reader, Short};
 
 /// MariaDB: the statement prepared last.
 pub(super) const LAST: u32 = u32::MAX;
@@ -229,23 +229,22 @@ fn single(
     if s.long_lost {
         return None;
     }
-    let counted = payload.get(5).is_some_and(|f| f & COUNTED != 0);
+    let counted = is_counted(payload, attributes, count);
     // What was agreed on first; what else the bytes may be, if they do not fit.
     // Some drivers (mysql2) leave a byte for each NULL, with anything in it, behind the values.
-    let forms = [
-        (counted && attributes != Some(false), true, 0),
-        (false, false, 0),
-        (false, true, 0),
-        (false, false, nulls(payload, count)),
-    ];
+    let forms =
+        [(counted, true, 0), (false, false, 0), (false, true, 0), (false, false, nulls(payload, count))];
     let forms = if matches!(forms, [(false, ..), ..]) { forms.get(1..)? } else { &forms };
     for (counted, named, spare) in forms {
         let mut r = Reader::new(payload.get(EXECUTE..)?);
-        let n = if *counted { usize::try_from(number(&mut r).ok()?).unwrap_or(usize::MAX) } else { count };
+        let told =
+            if *counted { number(&mut r).ok().and_then(|n| usize::try_from(n).ok()) } else { Some(count) };
+        let Some(n) = told.filter(|n| *n >= count) else { continue };
         let mut out = List::new(cap);
         let bound = Bound { count: n, shown: count, named: *named, types: &s.types, long: &s.long };
         let (sent, done) = bound.write(&mut r, &mut out);
-        if cut || done.is_ok() && r.rest().len() <= *spare {
+        let begins = cut && (sent.is_some() || s.types.len() == n);
+        if begins || done.is_ok() && r.rest().len() <= *spare {
             if let Some(sent) = sent {
                 s.types = sent;
             }
@@ -253,6 +252,13 @@ fn single(
         }
     }
     None
+}
+
+/// Does the number of parameters and attributes stand in front of them? By the manual it does where attributes were
+/// agreed on and the statement has parameters, or a flag says so. Some clients leave it out all the same.
+fn is_counted(payload: &[u8], attributes: Option<bool>, params: usize) -> bool {
+    let flag = payload.get(5).is_some_and(|f| f & COUNTED != 0);
+    attributes.map_or(flag, |agreed| agreed && (flag || params > 0))
 }
 
 /// How many of the parameters are NULL.
@@ -267,10 +273,15 @@ fn guess(s: &mut Statement, payload: &[u8], attributes: Option<bool>, cap: usize
     if r.is_empty() {
         return Some(List::new(cap));
     }
-    if payload.get(5).is_some_and(|f| f & COUNTED != 0) && attributes != Some(false) {
-        let n = number(&mut { r }).ok()?;
-        s.params = Some(u16::try_from(n).ok()?);
-        return single(s, payload, false, attributes, cap);
+    if is_counted(payload, attributes, 1)
+        && let Ok(n) = unnamed(r)
+    {
+        s.params = Some(n);
+        let list = single(s, payload, false, attributes, cap);
+        if list.is_some() {
+            return list;
+        }
+        s.params = None;
     }
     for count in 1..=GUESSED {
         // Types must be there, and all must fit to the last byte.
@@ -288,6 +299,23 @@ fn guess(s: &mut Statement, payload: &[u8], attributes: Option<bool>, cap: usize
         }
     }
     None
+}
+
+/// How many of the values have no name: parameters, attributes stand behind them.
+fn unnamed(mut r: Reader<'_>) -> Result<u16, Short> {
+    let count = number(&mut r)?;
+    r.skip(usize::try_from(count.div_ceil(8)).unwrap_or(usize::MAX), "nulls")?;
+    let mut n = 0;
+    if count > 0 && r.u8("types sent")? == 1 {
+        while u64::from(n) < count && n < u16::MAX {
+            r.skip(2, "type")?;
+            if !string(&mut r)?.is_empty() {
+                break;
+            }
+            n = n.saturating_add(1);
+        }
+    }
+    Ok(n)
 }
 
 /// MariaDB's COM_STMT_BULK_EXECUTE: command, statement, flags (128: types follow), rows.
@@ -356,6 +384,21 @@ mod tests {
         let p = execute(8, b"\x02\x00\x01\x03\x00\x00\xfe\x00\x01n\x05\x00\x00\x00\x01v");
         for agreed in [None, Some(true)] {
             assert_eq!(text(known(1).execute(&p, false, agreed, 99)), ok("5"));
+        }
+        // The manual's form: without the flag, too, where there are parameters and attributes were agreed on.
+        let mut form = p;
+        form[5] = 0;
+        assert_eq!(text(known(1).execute(&form, false, Some(true), 99)), ok("5"));
+        assert_eq!(text(known(1).execute(&form[..form.len() - 1], true, Some(true), 99)), ok("5"));
+        assert_eq!(text(Statements::default().execute(&form, false, Some(true), 99)).1.as_deref(), Some("5"));
+        let one = execute(0, b"\x01\x00\x01\x03\x00\x00\x05\x00\x00\x00");
+        assert_eq!(text(known(1).execute(&one, false, Some(true), 99)), ok("5"));
+        // A client that leaves the count out all the same.
+        let without = execute(0, b"\x00\x01\x03\x00\x05\x00\x00\x00");
+        let null = execute(0, b"\x01\x01\x03\x00");
+        for agreed in [None, Some(false), Some(true)] {
+            assert_eq!(text(known(1).execute(&without, false, agreed, 99)), ok("5"));
+            assert_eq!(text(known(1).execute(&null, false, agreed, 99)), ok("NULL"));
         }
         let none = execute(8, &[0]);
         assert_eq!(text(known(0).execute(&none, false, Some(true), 99)), ok(""));

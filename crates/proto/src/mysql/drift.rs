@@ -21,7 +21,7 @@ use record::{Quality, f};
 
 /// Commands among which an answer is sought: as many as there are bits, with room for those to come. Behind them are
 /// none that are unseen, and far more may wait than should be gone through for each answer.
-const PLACES: usize = 120;
+pub(super) const PLACES: usize = 120;
 /// Most commands that are thought to be in a loss, or under way where nothing is known: clients keep fewer.
 const UNSEEN: usize = 64;
 /// The shortest command: a header and its byte. One place stands for so many bytes.

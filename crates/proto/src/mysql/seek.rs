@@ -1,5 +1,6 @@
 //! Behind a loss: a command or an answer begins with a segment, so only there it is looked for.
 
+use super::drift::PLACES;
 use super::probe;
 use super::session::{ENOUGH, Part, Phase, Session};
 use super::wire::{HEADER, header};
@@ -95,7 +96,7 @@ impl Session {
                     seq >= 1 && matches!(bytes.get(HEADER), None | Some(0 | 1 | 0xfe | 0xff))
                 }
                 _ => {
-                    let expected = self.queue.iter().any(|a| !a.begun && a.seq == seq);
+                    let expected = self.queue.iter().take(PLACES).any(|a| !a.begun && a.seq == seq);
                     expected && probe::answer(bytes) != Verdict::No
                 }
             },

@@ -798,6 +798,19 @@ fn what_waits_behind_those_in_question_is_nobodys_yet() {
 }
 
 #[test]
+fn an_answer_is_sought_for_few_of_those_that_wait() {
+    // The server was not heard yet. The last command, of two packets, is answered with number 2.
+    let long = [p(0, &[com::QUERY; FULL as usize]), p(1, b"")].concat();
+    for (pings, found) in [(3, None), (200, Some(false))] {
+        let mut h = new().midstream();
+        h.feed(C, &command(com::PING, b"").repeat(pings));
+        h.feed(C, &long);
+        assert_eq!(h.session().search(S, &p(1, OK)[..7]), None);
+        assert_eq!(h.session().search(S, &p(2, OK)[..7]), found, "{pings}");
+    }
+}
+
+#[test]
 fn what_no_command_can_have_been_answered_with_loses_all_pairs() {
     let mut h = piping();
     h.feed(C, &[query("do 1"), query("do 2"), query("do 3")].concat());

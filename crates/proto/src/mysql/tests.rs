@@ -510,6 +510,34 @@ fn zstd_too() {
     assert_eq!(short(&run(&s)), ["select a from t|0|1|"]);
 }
 
+/// Frames of the program zstd 1.5.4, each of one compressed block with Huffman codes (one stream, four streams) and
+/// sequences: a query, and an answer of 200 rows.
+#[test]
+fn zstd_with_huffman_codes_and_sequences() {
+    let text = "select customer.name, customer.city, orders.id, orders.placed, sum(lines.amount * products.price) as \
+     total from customer join orders on orders.customer = customer.id join lines on lines.orders = \
+     orders.id join products on products.id = lines.product where orders.placed between '2026-01-01' and \
+     '2026-03-31' and customer.country in ('CH', 'DE', 'FR', 'IT', 'AT', 'LI') and products.kind <> 'gift \
+     voucher' and not exists (select 1 from returns where returns.line = lines.id) group by \
+     customer.name, customer.city, orders.id, orders.placed having total > 1000 order by total desc, \
+     customer.name limit 50";
+    let pack = |seq: u8, frame: &[u8], size: u16| {
+        let ([a, b], [x, y]) = ((frame.len() as u16).to_le_bytes(), size.to_le_bytes());
+        [&[a, b, 0, seq, x, y, 0][..], frame].concat()
+    };
+    let asked = pack(0, include_bytes!("zstd/query.zst"), text.len() as u16 + 5);
+    let answer = pack(1, include_bytes!("zstd/answer.zst"), 4025);
+    let mut s = logged_in(ZSTD | DEPRECATE_EOF);
+    s.extend([(C, asked), (S, answer), (C, c(0, &query("do 1"), false)), (S, c(1, &p(1, ERR), false))]);
+    assert_eq!(short(&run(&s)), [format!("{text}|0|200|"), "do 1|1146||".to_owned()]);
+    // Joined in the middle.
+    let mut h = new().midstream();
+    for (d, b) in &s[4..] {
+        h.feed(*d, b);
+    }
+    assert_eq!(short(h.rows()), [format!("{text}|0|200|midstream"), "do 1|1146||".to_owned()]);
+}
+
 #[test]
 fn what_grows_too_large_is_not_unpacked_and_costs_one_transaction() {
     let mut h = new().limits(Limits { inflated: 10_000, ..Limits::default() });

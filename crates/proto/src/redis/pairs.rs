@@ -8,7 +8,9 @@
 //!
 //! Such a moment: a client that waits for its answers before it sends more (alone or in batches)
 //! sends again after an answer; of any other client, it sends after a silence that is long
-//! against its answers' delays.
+//! against its answers' delays. That a client waits shows when from one moment to the next as many answers
+//! come as were due, several times; losses in between neither show it nor deny it. Then the moments before are
+//! believed too, and what lies between two of them is paired from both ends, up to what was lost.
 
 mod doubt;
 
@@ -16,7 +18,7 @@ use super::command::{Command, ReplyMode, Secret, Verb};
 use super::wire::Word;
 use crate::session::{Cx, Txn};
 use base::{Mark, Timestamp};
-use doubt::{DOUBTED, DOUBTED_BYTES, Doubt, Held, ROUNDS};
+use doubt::{DOUBTED, DOUBTED_BYTES, Doubt, Held, Moment, ROUNDS};
 use record::{Kind, Quality, Record, f::redis as f};
 use std::collections::VecDeque;
 
@@ -30,6 +32,10 @@ pub(super) struct Pending {
     due: u64,
     asked: Timestamp,
     heap: usize,
+    /// In doubt: when it began it looked as if nothing were under way.
+    moment: Option<Moment>,
+    /// Commands were lost right before it.
+    behind_gap: bool,
 }
 
 /// Where the answer under way goes.
@@ -93,7 +99,7 @@ pub(super) struct Pairs {
 impl Pairs {
     /// The connection stood before the probe.
     pub(super) fn joined(&mut self) {
-        self.doubt = Some(Box::new(Doubt { wanted: ROUNDS, ..Doubt::default() }));
+        self.doubt = Some(Box::new(Doubt::wanting(ROUNDS)));
     }
 
     fn pop(&mut self) -> Option<Pending> {
@@ -148,12 +154,23 @@ impl Pairs {
             }
             cx.give_up(oldest.txn);
         }
+        let (mut moment, mut behind_gap) = (None, false);
         if let Some(d) = &mut self.doubt {
-            d.asked = d.asked.saturating_add(due);
+            d.asked = d.asked.saturating_add(due as usize);
+            (moment, behind_gap) = (d.moment.take(), std::mem::take(&mut d.lost_before));
         }
         let heap = txn.record.as_ref().map_or(0, |r| r.heap());
         self.held = self.held.saturating_add(heap);
-        self.pending.push_back(Pending { txn, verb, secret, due, asked: last.time, heap });
+        self.pending.push_back(Pending {
+            txn,
+            verb,
+            secret,
+            due,
+            asked: last.time,
+            heap,
+            moment,
+            behind_gap,
+        });
     }
 
     /// CLIENT REPLY: does this command get an answer?
@@ -269,7 +286,8 @@ impl Pairs {
             cx.anomaly("unpaired-response");
             self.begin_doubt(false);
         }
-        self.into = Into::Doubt(Held { text: Vec::new(), is_error: false, first, end: first });
+        self.into =
+            Into::Doubt(Held { text: Vec::new(), is_error: false, first, end: first, behind_gap: false });
     }
 
     /// What of the answer under way may be told.
@@ -327,7 +345,8 @@ impl Pairs {
                 let Some(d) = &mut self.doubt else { return };
                 d.count = d.count.saturating_add(1);
                 d.bytes = d.bytes.saturating_add(h.text.capacity());
-                d.answers.push_back(Held { is_error, end, ..h });
+                let behind_gap = std::mem::take(&mut d.lost_answer_before);
+                d.answers.push_back(Held { is_error, end, behind_gap, ..h });
                 while d.answers.len() > DOUBTED || d.bytes > DOUBTED_BYTES.max(cx.limits.text) {
                     let Some(h) = d.answers.pop_front() else { break };
                     d.bytes = d.bytes.saturating_sub(h.text.capacity());
@@ -369,16 +388,7 @@ impl Pairs {
         if self.doubt.is_some() && !last {
             return;
         }
-        let begun = self.pending.front().map(|p| p.asked);
-        let settles = self.doubt.as_ref().is_some_and(|d| {
-            let due = self.pending.iter().fold(0u64, |n, p| n.saturating_add(p.due));
-            let late = d.answers.iter().filter(|a| begun.is_some_and(|t| a.first.time >= t)).count() as u64;
-            let all = if d.lost_answers { !self.pipelines && late <= due } else { late == due };
-            d.certain == 0 && all && !self.slides
-        });
-        if settles {
-            self.settle(cx);
-        }
+        self.settle_at_end(cx);
         let q = match self.doubt.take() {
             Some(d) if d.lost => Quality::GAP,
             Some(_) => Quality::MIDSTREAM,

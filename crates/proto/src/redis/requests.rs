@@ -64,7 +64,7 @@ impl Requests {
             return Step::Bad;
         }
         cx.anomaly("no-command");
-        pairs.lost_commands(cx);
+        pairs.lost_commands();
         // A bad line is skipped to its end.
         self.stage = Stage::Search(!was_text);
         self.proven = true;
@@ -318,7 +318,7 @@ impl Requests {
             }
             Stage::Start | Stage::Line(_) | Stage::Search(_) => {}
         }
-        pairs.lost_commands(cx);
+        pairs.lost_commands();
         self.stage = Stage::Search(true);
     }
 

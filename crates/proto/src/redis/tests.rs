@@ -415,6 +415,91 @@ fn a_pipeline_is_given_up_after_a_loss_and_the_next_is_paired() {
 }
 
 #[test]
+fn what_lies_between_losses_is_paired_once_the_client_is_known() {
+    // It sends in batches, each command in a packet of its own, and waits for the answers.
+    let mut h = tcp();
+    let mut lost = Vec::new();
+    for batch in 0..24 {
+        for i in 0..4 {
+            let name = format!("{batch}.{i}");
+            let command = cmd(&format!("ECHO {name}"));
+            // In the middle, at the beginning, at the end, two.
+            if [(1, 1), (4, 0), (8, 3), (12, 1), (12, 2)].contains(&(batch, i)) {
+                h.gap(C, command.len() as u64);
+                lost.push(name);
+            } else {
+                h.feed(C, &command);
+            }
+        }
+        let answers: String = (0..4).map(|i| format!("+{batch}.{i}\r\n")).collect();
+        // All answers to a batch, and some of another.
+        match batch {
+            15 => h.gap(S, answers.len() as u64),
+            19 => {
+                h.feed(S, &answers.as_bytes()[..14]);
+                h.gap(S, 7);
+                h.feed(S, &answers.as_bytes()[21..]);
+            }
+            _ => h.feed(S, answers.as_bytes()),
+        }
+    }
+    h.finish();
+    let told = pairs(h.rows());
+    assert!(told.iter().all(|(req, res)| res.is_empty() || req[5..] == **res), "{told:?}");
+    let unanswered: Vec<_> =
+        told.iter().filter(|(_, res)| res.is_empty()).map(|(req, _)| &req[5..]).collect();
+    // Behind a loss answers are sought at the beginning of packets.
+    assert_eq!(unanswered, ["15.0", "15.1", "15.2", "15.3", "19.2", "19.3"], "{told:?}");
+    assert_eq!(told.len() + lost.len(), 24 * 4);
+}
+
+#[test]
+fn losses_make_no_false_pairs() {
+    let mut noise = crate::harness::Noise::new(7);
+    let (mut told, mut all) = (0, 0);
+    for round in 0..600 {
+        let mut h = tcp();
+        // One that asks singly, one that sends batches, one that goes on when some answers are there; or it changes.
+        let mut kind = round % 3;
+        let (mut asked, mut queue) = (0u32, std::collections::VecDeque::new());
+        for step in 0..120 {
+            if step == 60 && noise.below(3) == 0 {
+                kind = noise.below(3);
+            }
+            let n = match kind {
+                0 if queue.is_empty() => 1,
+                1 if queue.is_empty() => 1 + noise.below(6),
+                2 => noise.below(4),
+                _ => 0,
+            };
+            for _ in 0..n {
+                asked += 1;
+                queue.push_back(asked);
+                let command = cmd(&format!("ECHO {asked:05}"));
+                match noise.below(25) {
+                    0 => h.gap(C, command.len() as u64),
+                    _ => h.feed(C, &command),
+                }
+            }
+            let n = if kind == 2 { noise.below(queue.len() + 1) } else { queue.len() };
+            if n > 0 {
+                let answers: String = queue.drain(..n).map(|n| format!("+{n:05}\r\n")).collect();
+                match noise.below(25) {
+                    0 => h.gap(S, answers.len() as u64),
+                    _ => h.feed(S, answers.as_bytes()),
+                }
+            }
+        }
+        h.finish();
+        for (req, res) in pairs(h.rows()) {
+            assert!(res.is_empty() || req[5..] == *res, "{round}: {req} {res}");
+            (told, all) = (told + u32::from(!res.is_empty()), all + 1);
+        }
+    }
+    assert!(told * 100 > all * 60, "{told} of {all}");
+}
+
+#[test]
 fn a_client_that_slides_is_paired_again_after_a_silence() {
     let mut h = tcp();
     h.feed(C, &cmds(&["GET a", "GET b"]));

@@ -1,10 +1,13 @@
 //! While it is not known how many answers are due: what is collected, and when that ends.
 
+mod spans;
+
 use super::{Into, Pairs, Pending, close, is_quote};
 use crate::redis::command::Secret;
 use crate::session::Cx;
 use base::{MILLI, Mark, SECOND, Timestamp};
 use record::{Quality, f::redis as f};
+use spans::Spans;
 use std::collections::VecDeque;
 
 /// An answer in wait for its command.
@@ -14,29 +17,73 @@ pub(super) struct Held {
     pub(super) is_error: bool,
     pub(super) first: Mark,
     pub(super) end: Mark,
+    /// Answers were lost right before it.
+    pub(super) behind_gap: bool,
+}
+
+/// A moment at which it looks as if nothing were under way.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Moment {
+    /// So many answers had come.
+    came: usize,
+    /// As many as were due since the moment before.
+    is_even: bool,
+    /// The commands, the answers that came last before it were lost.
+    pub(super) torn: [bool; 2],
 }
 
 /// What is collected while it is not known how many answers are due.
 #[derive(Debug, Default)]
 pub(super) struct Doubt {
     pub(super) answers: VecDeque<Held>,
-    /// Answers since the last loss of answers, dropped ones too.
+    /// Answers since it began, dropped ones too.
     pub(super) count: usize,
     pub(super) bytes: usize,
     /// Commands at the head of the queue whose answers are certain all the same.
     pub(super) certain: usize,
     /// Answers were lost: fewer may have come than commands.
-    pub(super) lost_answers: bool,
+    lost_answers: bool,
     pub(super) lost: bool,
     /// The next command may stand right behind lost ones: it proves no silence.
-    pub(super) behind_gap: bool,
+    behind_gap: bool,
+    /// Commands, answers were lost right before the next.
+    pub(super) lost_before: bool,
+    pub(super) lost_answer_before: bool,
     /// Commands since it began, by the answers that they are due.
-    pub(super) asked: u64,
-    /// Answers that were due, and came, at the last such moment.
-    pub(super) base: (u64, usize),
+    pub(super) asked: usize,
+    /// Answers that were due, and came, at the last such moment; since then commands were lost, answers were.
+    base: (usize, usize),
+    broken: [bool; 2],
+    /// The next command begins at such a moment.
+    pub(super) moment: Option<Moment>,
     /// Moments that look as if nothing were under way, and how many are wanted.
-    pub(super) rounds: u8,
-    pub(super) wanted: u8,
+    rounds: u8,
+    wanted: u8,
+}
+
+impl Doubt {
+    pub(super) fn wanting(wanted: u8) -> Doubt {
+        Doubt { wanted, ..Doubt::default() }
+    }
+
+    /// A command did not begin at such a moment after all; a loss before it was not the end of anything.
+    fn forget_moment(&mut self, p: &mut Pending) {
+        let Some(Moment { came, torn: [command, answer], .. }) = p.moment.take() else { return };
+        p.behind_gap |= command;
+        if !answer {
+            return;
+        }
+        match came.checked_sub(self.count.saturating_sub(self.answers.len())) {
+            Some(at) if at >= self.answers.len() => self.lost_answer_before = true,
+            Some(at) => {
+                if let Some(a) = self.answers.get_mut(at) {
+                    a.behind_gap = true;
+                }
+            }
+            // It was dropped.
+            None => {}
+        }
+    }
 }
 
 /// Commands that are kept in doubt: more are not in wait for one moment.
@@ -75,26 +122,46 @@ impl Pairs {
         if !answered || behind_gap {
             return false;
         }
-        let all = d.certain == 0 && self.owed == 0 && (d.lost_answers || d.count >= self.pending.len());
-        if !all || !whole {
+        let asked = d.asked.saturating_sub(d.base.0);
+        let came = d.count.saturating_sub(d.base.1);
+        let [lost_commands, lost_answers] = d.broken;
+        let (least, most) = SILENCE;
+        let silence =
+            if self.slowest == 0 { most } else { self.slowest.saturating_mul(4).clamp(least, most) };
+        let is_silent = at.time.since(self.heard) >= silence;
+        // What was not answered before the loss of an answer may never be.
+        let all = lost_answers || came >= asked || d.lost_answers && is_silent;
+        if !all || !whole || d.certain > 0 || self.owed > 0 {
             self.slides = true;
-            d.rounds = 0;
+            d.base = (d.asked, d.count);
+            if std::mem::take(&mut d.rounds) > 0 {
+                self.forget_moments();
+            }
             return false;
         }
         if d.wanted < ROUNDS && !self.pipelines && !is_single(&self.pending, d) {
             // It was not known to do that: what was known says little.
             d.wanted = ROUNDS;
         }
-        let (least, most) = SILENCE;
-        let silence =
-            if self.slowest == 0 { most } else { self.slowest.saturating_mul(4).clamp(least, most) };
-        // From one to the next as many answers came as were due.
-        let (asked, count) = std::mem::replace(&mut d.base, (d.asked, d.count));
-        let is_even = d.asked.saturating_sub(asked) == d.count.saturating_sub(count) as u64;
-        d.rounds = if is_even { d.rounds.saturating_add(1) } else { 1 };
-        let settled = at.time.since(self.heard) >= silence || (!self.slides && d.rounds >= d.wanted);
-        if settled {
-            self.settle(cx);
+        let is_broken = lost_commands || lost_answers;
+        // From one to the next as many answers came as were due. Where some were lost that is not known.
+        let is_even = !is_broken && asked == came;
+        if !is_broken {
+            d.rounds = if is_even { d.rounds.saturating_add(1) } else { 1 };
+        }
+        d.rounds = d.rounds.max(1);
+        (d.base, d.broken) = ((d.asked, d.count), [false; 2]);
+        let is_known = !self.slides && d.rounds >= d.wanted;
+        if !is_broken && !is_even {
+            self.forget_moments();
+        }
+        if is_known || is_silent {
+            self.settle(cx, is_known || self.is_trusted(), true, is_even);
+        } else if !self.slides
+            && let Some(d) = &mut self.doubt
+        {
+            let torn = [std::mem::take(&mut d.lost_before), std::mem::take(&mut d.lost_answer_before)];
+            d.moment = Some(Moment { came: d.count, is_even, torn });
         }
         true
     }
@@ -105,68 +172,110 @@ impl Pairs {
         !self.pipelines && self.paired >= singly
     }
 
-    /// Nothing is under way: the last answer is the last command's.
-    pub(super) fn settle(&mut self, cx: &mut Cx<'_>) {
-        let Some(d) = self.doubt.take() else { return };
-        let mut d = *d;
-        let single = self.is_known_single();
-        let mut from = self.pending.len();
-        let mut due = 0usize;
-        let mut next = Timestamp(u64::MAX);
-        for p in self.pending.iter().rev() {
-            let last = d.answers.len().checked_sub(due.saturating_add(1)).and_then(|at| d.answers.get(at));
-            due = due.saturating_add(p.due as usize);
-            let first = d.answers.len().checked_sub(due).and_then(|at| d.answers.get(at));
-            let began = p.txn.began();
-            let fits = first.is_some_and(|a| a.first.time >= p.asked)
-                && (!single || began == next || last.is_some_and(|a| a.end.time <= next));
-            if !fits {
-                break;
-            }
-            self.pipelines |= began != next && last.is_some_and(|a| a.end.time > next);
-            next = began;
-            from = from.saturating_sub(1);
+    /// Do the moments so far say enough, when one comes at which surely nothing is under way?
+    fn is_trusted(&self) -> bool {
+        !self.slides && self.doubt.as_ref().is_some_and(|d| d.rounds >= ROUNDS_KNOWN)
+    }
+
+    /// Something was under way at one of these moments.
+    fn forget_moments(&mut self) {
+        let Some(d) = &mut self.doubt else { return };
+        for p in self.pending.iter_mut().filter(|p| p.moment.is_some()) {
+            d.forget_moment(p);
         }
-        let matched: usize =
-            self.pending.iter().skip(from).fold(0usize, |n, p| n.saturating_add(p.due as usize));
-        let skipped = d.answers.len().saturating_sub(matched);
-        d.answers.drain(..skipped);
-        let q = if d.lost { Quality::GAP } else { Quality::MIDSTREAM };
-        for _ in 0..from {
-            if let Some(mut p) = self.pop() {
-                p.txn.taint(q);
-                cx.give_up(p.txn);
-            }
-        }
-        while let Some(p) = self.pop() {
-            tell(cx, p, &mut d.answers);
+        if let Some(Moment { torn: [command, answer], .. }) = d.moment.take() {
+            d.lost_before |= command;
+            d.lost_answer_before |= answer;
         }
     }
 
-    /// Of a client that asks singly, what was collected fits by time alone: an answer belongs to
-    /// the command before it, if it is the only one before the next command.
-    fn match_by_time(&mut self, cx: &mut Cx<'_>) {
-        if !self.is_known_single() || self.slides || self.doubt.as_ref().is_none_or(|d| d.certain > 0) {
+    /// A moment is believed if from it to the next, or from the one before, as many answers came as were due: the loss
+    /// between two may hide what was under way.
+    fn forget_unlinked(&mut self, mut next: bool) {
+        let Some(d) = &mut self.doubt else { return };
+        for p in self.pending.iter_mut().rev() {
+            if let Some(Moment { is_even, .. }) = p.moment {
+                if !next && !is_even {
+                    d.forget_moment(p);
+                }
+                next = is_even;
+            }
+        }
+    }
+
+    /// Only what came behind all losses can be counted from the end.
+    fn forget_broken(&mut self, cx: &mut Cx<'_>) {
+        self.forget_moments();
+        let mut lost = self.pending.iter().rposition(|p| p.behind_gap).unwrap_or(0);
+        if self.doubt.as_ref().is_some_and(|d| d.lost_before) {
+            lost = self.pending.len();
+        }
+        for _ in 0..lost {
+            let Some(mut p) = self.pop() else { break };
+            p.txn.taint(Quality::GAP);
+            cx.give_up(p.txn);
+        }
+        if let Some(d) = &mut self.doubt {
+            let lost = d.answers.iter().rposition(|a| a.behind_gap).unwrap_or(0);
+            let lost = if d.lost_answer_before { d.answers.len() } else { lost };
+            d.answers.drain(..lost);
+        }
+    }
+
+    /// Nothing is under way: the last answer is the last command's, or, if that is not `sure`, all that can be is known
+    /// from the beginning. `trusted`: nor was anything under way at the moments that looked so. `is_even`: as many
+    /// answers came as were due since the last of these.
+    fn settle(&mut self, cx: &mut Cx<'_>, trusted: bool, sure: bool, is_even: bool) {
+        if trusted {
+            self.forget_unlinked(is_even);
+        } else {
+            self.forget_broken(cx);
+        }
+        let Some(d) = self.doubt.take() else { return };
+        let Doubt { answers, count, lost, .. } = *d;
+        let mut answers: Vec<Option<Held>> = answers.into_iter().map(Some).collect();
+        let (owners, pipelines) =
+            Spans::of(self.is_known_single(), &self.pending, &answers, count).owners(sure);
+        self.pipelines |= pipelines;
+        let q = if lost { Quality::GAP } else { Quality::MIDSTREAM };
+        for owner in owners {
+            let Some(mut p) = self.pop() else { return };
+            match owner {
+                Some(first) => {
+                    let due = usize::try_from(p.due).unwrap_or(usize::MAX);
+                    let own = answers.iter_mut().skip(first).take(due).filter_map(Option::take);
+                    tell(cx, p, own);
+                }
+                None => {
+                    p.txn.taint(q);
+                    cx.give_up(p.txn);
+                }
+            }
+        }
+    }
+
+    /// Both sides have ended: if all that was asked was answered, nothing is under way.
+    pub(super) fn settle_at_end(&mut self, cx: &mut Cx<'_>) {
+        if self.slides || self.doubt.as_ref().is_none_or(|d| d.certain > 0) {
             return;
         }
-        let mut answers = self.doubt.as_mut().map(|d| std::mem::take(&mut d.answers)).unwrap_or_default();
-        let begin = self.pending.front().map(|p| p.asked);
-        while answers.front().is_some_and(|a| begin.is_none_or(|t| a.first.time < t)) {
-            answers.pop_front();
+        let trusted = self.is_trusted();
+        if !trusted {
+            self.forget_broken(cx);
         }
-        // All must look so; a few that do prove nothing.
-        let behind = self.pending.iter().skip(1);
-        let fits = self.pending.iter().zip(behind).zip(&answers).take_while(|((p, next), a)| {
-            let next = next.txn.began();
-            p.due == 1 && p.asked <= a.first.time && a.end.time <= next && p.txn.began() != next
+        let from = self.pending.iter().rposition(|p| p.behind_gap || p.moment.is_some()).unwrap_or(0);
+        let begun = self.pending.get(from).map(|p| p.asked);
+        let sure = self.doubt.as_ref().is_some_and(|d| {
+            let due = self.pending.iter().skip(from).fold(0u64, |n, p| n.saturating_add(p.due));
+            let late = d.answers.iter().filter(|a| begun.is_some_and(|t| a.first.time >= t)).count() as u64;
+            let [_, lost_answers] = d.broken;
+            let lost_answers = lost_answers || d.lost_answers && !trusted;
+            let all = if lost_answers { !self.pipelines && late <= due } else { late == due };
+            all && !d.lost_before && !d.lost_answer_before
         });
-        let fits = fits.count();
-        if fits < usize::from(ROUNDS_KNOWN) || answers.len() > fits.saturating_add(1) {
-            return;
-        }
-        for _ in 0..fits {
-            let Some(p) = self.pop() else { break };
-            tell(cx, p, &mut answers);
+        let is_even = sure && self.doubt.as_ref().is_some_and(|d| d.broken == [false; 2]);
+        if trusted || sure {
+            self.settle(cx, trusted, sure, is_even);
         }
     }
 
@@ -175,48 +284,46 @@ impl Pairs {
         let [singly, batches] = KNOWN;
         let known = if self.pipelines { batches } else { singly };
         let wanted = if self.paired < known { ROUNDS } else { ROUNDS_KNOWN };
-        let d = self.doubt.get_or_insert_with(|| Box::new(Doubt { wanted, certain, ..Doubt::default() }));
+        let d = self.doubt.get_or_insert_with(|| Box::new(Doubt { certain, ..Doubt::wanting(wanted) }));
         d.lost |= lost;
-        d.rounds = 0;
         d
     }
 
     /// Commands may have been lost: those before are answered in order, but nobody knows how
     /// many answers come before the answers to those behind.
-    pub(in super::super) fn lost_commands(&mut self, cx: &mut Cx<'_>) {
+    pub(in super::super) fn lost_commands(&mut self) {
         let d = self.begin_doubt(true);
-        d.behind_gap = true;
-        let certain = d.certain;
-        // Between two losses: there is no end to count from.
-        while self.pending.len() > certain {
-            let Some(mut p) = self.pending.pop_back() else { break };
-            self.held = self.held.saturating_sub(p.heap);
-            p.txn.taint(Quality::GAP);
-            cx.give_up(p.txn);
-        }
+        (d.behind_gap, d.lost_before, d.moment) = (true, true, None);
+        let [lost_commands, _] = &mut d.broken;
+        *lost_commands = true;
     }
 
     /// Answers may have been lost.
     pub(in super::super) fn lost_answers(&mut self, cx: &mut Cx<'_>) {
-        if !matches!(self.into, Into::Nowhere) {
-            self.taint(Quality::GAP);
-            let at = cx.now;
+        match &mut self.into {
+            Into::Nowhere => {}
             // What came of it is told.
-            if let Into::Command(p) = &mut self.into {
+            Into::Command(p) => {
+                p.txn.taint(Quality::GAP);
                 p.due = 1;
+                let at = cx.now;
+                self.answered(cx, false, at);
             }
-            self.answered(cx, false, at);
+            Into::Doubt(_) => self.into = Into::Nowhere,
         }
-        self.match_by_time(cx);
         // Commands may have been lost behind those that were certain: there is no end to count from.
         for _ in 0..self.doubt.as_ref().map_or(0, |d| d.certain) {
             let Some(mut p) = self.pop() else { break };
             p.txn.taint(Quality::GAP);
             cx.give_up(p.txn);
         }
+        // They came, though unseen, before what is known of it: the next command may bring that.
+        let before = Timestamp(cx.now.time.0.saturating_sub(1));
+        self.heard = self.heard.max(before).max(self.asked);
         let d = self.begin_doubt(true);
-        (d.certain, d.lost_answers, d.count, d.bytes) = (0, true, 0, 0);
-        d.answers.clear();
+        (d.certain, d.lost_answers, d.lost_answer_before) = (0, true, true);
+        let [_, lost_answers] = &mut d.broken;
+        *lost_answers = true;
         self.owed = 0;
     }
 }
@@ -224,7 +331,8 @@ impl Pairs {
 /// Counted from the end, was each of these commands answered before the next packet with commands?
 fn is_single(pending: &VecDeque<Pending>, d: &Doubt) -> bool {
     let mut next = Timestamp(u64::MAX);
-    pending.iter().rev().zip(d.answers.iter().rev()).all(|(p, a)| {
+    let end = pending.iter().rposition(|p| p.moment.is_some() || p.behind_gap).unwrap_or(0);
+    pending.iter().skip(end).rev().zip(d.answers.iter().rev()).all(|(p, a)| {
         let began = p.txn.began();
         let fits = p.asked <= a.first.time && (began == next || a.end.time <= next);
         next = began;
@@ -232,11 +340,10 @@ fn is_single(pending: &VecDeque<Pending>, d: &Doubt) -> bool {
     })
 }
 
-/// Gives a command its answers, the first of these.
-fn tell(cx: &mut Cx<'_>, mut p: Pending, answers: &mut VecDeque<Held>) {
+/// Gives a command its answers.
+fn tell(cx: &mut Cx<'_>, mut p: Pending, answers: impl Iterator<Item = Held>) {
     let (mut is_error, mut end) = (false, None);
-    for n in 0..p.due {
-        let Some(a) = answers.pop_front() else { break };
+    for (n, a) in answers.enumerate() {
         p.txn.answering(a.first);
         (is_error, end) = (a.is_error, Some(a.end));
         let Some(r) = &mut p.txn.record else { continue };

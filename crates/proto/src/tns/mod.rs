@@ -20,6 +20,7 @@
 //!
 //! `wire` reads packets, `call` what clients ask, `text` finds statements, `verdict` the outcome, `session` pairs them.
 
+mod ask;
 mod call;
 mod probe;
 mod session;

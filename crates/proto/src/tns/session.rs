@@ -1,6 +1,7 @@
 //! State of one connection: packets are found, calls and answers paired by turns.
 
-use super::call::{self, Call, What};
+use super::ask::Ask;
+use super::call::{self, What};
 use super::wire::{self, HEADER, Header, WIDE, header, kind};
 use super::{probe, text, verdict};
 use crate::session::{Cx, Parser, Progress, Transport, Txn, Verdict};
@@ -14,8 +15,6 @@ const WHOLE: usize = 32 * 1024;
 const BESIDE: usize = 4096;
 /// Bytes kept of a call, whatever the limit for texts.
 const MOST: usize = 512 * 1024;
-/// Bytes kept of the end of an answer: the verdict and its message.
-const TAIL: usize = 4096;
 /// Statements kept of a connection by their cursors: a server has 300 open as a rule.
 const CURSORS: usize = 512;
 /// Bytes of all their texts.
@@ -26,49 +25,6 @@ const MISSES: u8 = 16;
 const NAME: usize = 512;
 /// Size of packets when it was not agreed on before our eyes: the least that is.
 const SIZE: u32 = 512;
-
-/// A call that waits for its answer.
-#[derive(Debug)]
-struct Ask {
-    call: Call,
-    /// `None` when it is not told.
-    txn: Option<Txn>,
-    /// The message, as far as it is kept.
-    message: Vec<u8>,
-    cut: bool,
-    /// Its last packet was full: it may go on.
-    goes_on: bool,
-    /// Its text was looked for.
-    settled: bool,
-    /// Its statement changes or returns rows.
-    counts: bool,
-    /// The text of what it parses, for its cursor; of a login what it has executed.
-    text: Box<[u8]>,
-    begun: bool,
-    /// The first kind of message in the answer.
-    first: u8,
-    tail: Vec<u8>,
-    /// The packet under way is the last of the answer.
-    ends: bool,
-    last: Mark,
-}
-
-impl Ask {
-    /// Keeps the end of the answer.
-    fn heard(&mut self, bytes: &[u8], last: Mark) {
-        self.last = last;
-        self.tail.extend_from_slice(bytes.get(bytes.len().saturating_sub(TAIL)..).unwrap_or_default());
-        let more = self.tail.len().saturating_sub(TAIL);
-        self.tail.drain(..more);
-    }
-
-    fn heap(&self) -> usize {
-        let record = self.txn.as_ref().and_then(|t| t.record.as_ref()).map_or(0, |r| r.heap());
-        [self.message.capacity(), self.text.len(), self.tail.capacity()]
-            .iter()
-            .fold(record, |a, n| a.saturating_add(*n))
-    }
-}
 
 /// One direction.
 #[derive(Debug, Default)]

@@ -16,6 +16,8 @@ use std::collections::VecDeque;
 pub(super) struct Shared {
     pub(super) user: Box<[u8]>,
     pub(super) db: Box<[u8]>,
+    pub(super) program: Box<[u8]>,
+    pub(super) host: Box<[u8]>,
     pub(super) dialect: Dialect,
     pub(super) statements: Statements,
     /// The text of the INSERT BULK whose rows come next.
@@ -36,6 +38,8 @@ impl Shared {
         Shared {
             user: Box::default(),
             db: Box::default(),
+            program: Box::default(),
+            host: Box::default(),
             dialect: Dialect { era: Era::V72, encrypted: false },
             statements: Statements::default(),
             bulk: Box::default(),
@@ -47,8 +51,8 @@ impl Shared {
     }
 
     pub(super) fn held(&self) -> usize {
-        let texts = self.user.len().saturating_add(self.db.len()).saturating_add(self.bulk.len());
-        self.statements.held().saturating_add(texts)
+        let texts = [&self.user, &self.db, &self.program, &self.host, &self.bulk];
+        texts.iter().fold(self.statements.held(), |n, t| n.saturating_add(t.len()))
     }
 }
 

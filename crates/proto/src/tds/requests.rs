@@ -83,9 +83,10 @@ impl Conversation {
             }
             message::LOGIN | message::OLD_LOGIN => {
                 let login = if kind == message::LOGIN { wire::login(bytes) } else { wire::old_login(bytes) };
-                let Login { user, db, era } = login.unwrap_or_default();
+                let Login { user, db, program, host, era } = login.unwrap_or_default();
                 shared.proven = true;
                 (shared.user, shared.db) = (user.into(), db.into());
+                (shared.program, shared.host) = (program.into(), host.into());
                 if let Some(era) = era {
                     shared.dialect.era = era;
                 }
@@ -264,11 +265,11 @@ impl Conversation {
         prepares: Option<Box<[u8]>>,
     ) {
         txn.asked(self.client.last);
-        if !shared.user.is_empty() {
-            txn.text(&f::USER, &shared.user, NAME);
-        }
-        if !shared.db.is_empty() {
-            txn.text(&f::DB, &shared.db, NAME);
+        let who = [&shared.user, &shared.db, &shared.program, &shared.host];
+        for (field, name) in [&f::USER, &f::DB, &f::PROGRAM, &f::CLIENT_HOST].into_iter().zip(who) {
+            if !name.is_empty() {
+                txn.text(field, name, NAME);
+            }
         }
         self.wait(cx, Ask { prepares, ..Ask::new(what, Some(txn)) });
     }

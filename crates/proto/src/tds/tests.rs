@@ -101,6 +101,7 @@ fn login(user: &str, db: &str) -> Vec<u8> {
     put(&mut fixed, 36, "host", &mut text);
     put(&mut fixed, 40, user, &mut text);
     put(&mut fixed, 44, "secret", &mut text);
+    put(&mut fixed, 48, "program", &mut text);
     put(&mut fixed, 68, db, &mut text);
     let n = (fixed.len() + text.len()) as u32;
     fixed[..4].copy_from_slice(&n.to_le_bytes());
@@ -162,6 +163,7 @@ fn a_login_then_batches_with_their_counts_and_errors() {
         ]
     );
     assert_eq!((got[0].get("USER"), got[0].get("DB"), got[2].get("DB")), ("sa", "master", "x"));
+    assert_eq!((got[0].get("PROGRAM"), got[0].get("CLIENT_HOST")), ("program", "host"));
     assert!(got.iter().all(|r| r.fields.iter().all(|(_, v)| !v.contains("secret"))));
 }
 

@@ -154,6 +154,8 @@ pub(super) fn utf8(bytes: &[u8], cap: usize) -> Vec<u8> {
 pub(super) struct Login {
     pub(super) user: Vec<u8>,
     pub(super) db: Vec<u8>,
+    pub(super) program: Vec<u8>,
+    pub(super) host: Vec<u8>,
     pub(super) era: Option<Era>,
 }
 
@@ -185,15 +187,20 @@ pub(super) fn login(bytes: &[u8]) -> Option<Login> {
         let mut r = Reader::new(bytes.get(usize::from(at)..)?);
         Some(utf8(r.take_up_to(usize::from(n).saturating_mul(2)), NAME))
     };
-    Some(Login { user: text(40).unwrap_or_default(), db: text(68).unwrap_or_default(), era: era(version) })
+    let [host, user, program, db] = [36, 40, 48, 68].map(|pair| text(pair).unwrap_or_default());
+    Some(Login { user, db, program, host, era: era(version) })
 }
 
-/// Reads the login of 4.2 and 5.0: host, user and password lie in 30 bytes each, with their lengths behind.
+/// Reads the login of 4.2 and 5.0: names lie in 30 bytes each, with their lengths behind. Host, user, password and
+/// process come first, the program behind 16 bytes more.
 pub(super) fn old_login(bytes: &[u8]) -> Option<Login> {
-    let mut r = Reader::new(bytes.get(31..)?);
-    let field = r.take(30, "user").ok()?;
-    let len = usize::from(r.u8("length").ok()?);
-    Some(Login { user: field.get(..len)?.into(), db: Vec::new(), era: Some(Era::Old) })
+    let text = |at: usize| {
+        let mut r = Reader::new(bytes.get(at..)?);
+        let field = r.take(30, "name").ok()?;
+        Some(field.get(..usize::from(r.u8("length").ok()?))?.to_vec())
+    };
+    let [host, program] = [0, 140].map(|at| text(at).unwrap_or_default());
+    Some(Login { user: text(31)?, db: Vec::new(), program, host, era: Some(Era::Old) })
 }
 
 /// The options of a pre-login message: calls `f` with token and contents. False when it is none.
@@ -258,6 +265,19 @@ mod tests {
         assert_eq!(utf8(b"a\0\xe9\0\x3d\xd8\x00\xde", 6), "aé".as_bytes());
         assert_eq!(utf8(b"\x3d\xd8x\0y", 99), "\u{fffd}x".as_bytes(), "half a pair, half a character");
         assert_eq!(utf8(&b"z\0".repeat(1000), 2000), b"z".repeat(1000));
+    }
+
+    #[test]
+    fn logins_of_old() {
+        let mut bytes = vec![0; 512];
+        for (at, name) in [(0, &b"h"[..]), (31, b"eve"), (62, b"secret"), (140, b"prog")] {
+            bytes[at..at + name.len()].copy_from_slice(name);
+            bytes[at + 30] = name.len() as u8;
+        }
+        let got = old_login(&bytes).unwrap();
+        assert_eq!([got.host, got.user, got.program], [&b"h"[..], b"eve", b"prog"]);
+        bytes[61] = 31;
+        assert_eq!(old_login(&bytes), None, "longer than its place");
     }
 
     #[test]

@@ -9,6 +9,7 @@ use std::borrow::Cow;
 mod function {
     pub(super) const PARSE: u8 = 3;
     pub(super) const EXECUTE: u8 = 4;
+    pub(super) const FETCH: u8 = 5;
     pub(super) const COMMIT: u8 = 0x0e;
     pub(super) const ROLLBACK: u8 = 0x0f;
     /// Of Oracle 7.
@@ -23,6 +24,7 @@ mod function {
 mod option {
     pub(super) const PARSE: u32 = 1;
     pub(super) const EXECUTE: u32 = 0x20;
+    pub(super) const FETCH: u32 = 0x40;
 }
 
 /// What a call is.
@@ -34,6 +36,8 @@ pub(super) enum What {
     Parse(u32),
     /// A cursor is executed again.
     Again(u32),
+    /// More rows of a cursor. Told when it fails.
+    Fetch(u32),
     Commit,
     Rollback,
     /// Told when it fails.
@@ -59,6 +63,11 @@ impl What {
     /// Has it a record, at least when it fails?
     pub(super) fn is_told(self) -> bool {
         !matches!(self, What::Parse(_) | What::Other)
+    }
+
+    /// Has it one only when it fails, or for what shows at its end?
+    pub(super) fn is_quiet(self) -> bool {
+        matches!(self, What::Login | What::Fetch(_))
     }
 }
 
@@ -100,6 +109,7 @@ fn one(message: &[u8], at: usize, f: u8, seq: u8) -> Call {
         function::ALL7 => What::Statement,
         function::PARSE => What::Parse(cursor(body)),
         function::EXECUTE | function::EXECUTE_AND_FETCH => What::Again(cursor(body)),
+        function::FETCH => What::Fetch(cursor(body)),
         function::COMMIT => What::Commit,
         function::ROLLBACK => What::Rollback,
         function::LOGIN | function::SESSION_KEY => What::Login,
@@ -149,6 +159,7 @@ fn all8(body: &[u8], call: &mut Call) -> What {
     match (options & option::PARSE != 0, options & option::EXECUTE != 0) {
         (true, _) => What::Statement,
         (false, true) => What::Again(cursor),
+        _ if options & option::FETCH != 0 => What::Fetch(cursor),
         _ => What::Other,
     }
 }
@@ -238,7 +249,8 @@ mod tests {
         let m = b"\x03\x5e\x0d\x20\0\0\0\x07\0\0\0\0\0\0\0\0\0\0\0";
         assert_eq!(read(m).unwrap().what, What::Again(7));
         let m = b"\x03\x5e\x0d\x40\0\0\0\x01\0\0\0\0\0\0\0\0\0\0\0";
-        assert_eq!(read(m).unwrap().what, What::Other, "a fetch");
+        assert_eq!(read(m).unwrap().what, What::Fetch(1));
+        assert_eq!(read(b"\x03\x05\x09\x01\0\0\0\x01\0\0\0").unwrap().what, What::Fetch(1));
         assert_eq!(read(b"\x03\x04\x09\x01\0\0\0\x01\0\0\0").unwrap().what, What::Again(1));
         assert_eq!(read(b"\x03\x0e\x06").unwrap().what, What::Commit);
         assert_eq!(read(b"\x02\xb2\0"), None);

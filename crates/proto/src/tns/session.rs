@@ -2,6 +2,7 @@
 
 use super::ask::Ask;
 use super::call::{self, What};
+use super::who::Who;
 use super::wire::{self, HEADER, Header, WIDE, header, kind};
 use super::{probe, text, verdict};
 use crate::session::{Cx, Parser, Progress, Transport, Txn, Verdict};
@@ -21,8 +22,8 @@ const CURSORS: usize = 512;
 const TEXTS: usize = 1024 * 1024;
 /// Pieces in which no packet was found, before a guess is taken back.
 const MISSES: u8 = 16;
-/// Longest name that is kept.
-const NAME: usize = 512;
+/// Packets of the client in a row that are no message, before all is held to be encrypted.
+const HIDDEN: u8 = 8;
 /// Size of packets when it was not agreed on before our eyes: the least that is.
 const SIZE: u32 = 512;
 
@@ -51,8 +52,7 @@ pub struct Session {
     queued: usize,
     /// A connection asked for.
     connect: Option<Txn>,
-    user: Box<[u8]>,
-    db: Box<[u8]>,
+    who: Who,
     cursors: Vec<(u32, Box<[u8]>)>,
     texts: usize,
     /// An answer came that nobody waited for.
@@ -61,6 +61,8 @@ pub struct Session {
     doubt: bool,
     proven: bool,
     misses: u8,
+    /// Packets of the client in a row that are no message.
+    hidden: u8,
 }
 
 impl Session {
@@ -74,14 +76,14 @@ impl Session {
             queue: VecDeque::new(),
             queued: 0,
             connect: None,
-            user: Box::default(),
-            db: Box::default(),
+            who: Who::default(),
             cursors: Vec::new(),
             texts: 0,
             orphan: false,
             doubt: false,
             proven: false,
             misses: 0,
+            hidden: 0,
         }
     }
 
@@ -138,8 +140,10 @@ impl Session {
                 }
             }
             (kind::REFUSE, _) => self.refuses(cx, bytes, last),
+            (kind::RESEND, _) => cx.anomaly("oracle-resend"),
             (kind::REDIRECT, _) => {
                 self.proven = true;
+                cx.anomaly("oracle-redirect");
                 if let Some(txn) = self.connect.take() {
                     cx.forget(txn);
                 }
@@ -161,19 +165,13 @@ impl Session {
     fn connects(&mut self, cx: &mut Cx<'_>, bytes: &[u8], last: Mark) {
         self.proven |= wire::is_connect(bytes);
         let descriptor = wire::connect_data(bytes).unwrap_or_default();
-        self.descriptor(descriptor);
+        self.who.descriptor(descriptor);
         if let Some(txn) = self.connect.take() {
             cx.forget(txn);
         }
         let mut txn = cx.open(Kind::Sql, 0);
         txn.asked(last);
         self.connect = Some(txn);
-    }
-
-    fn descriptor(&mut self, text: &[u8]) {
-        if let Some(db) = wire::value(text, b"SERVICE_NAME").or(wire::value(text, b"SID")) {
-            self.db = db.get(..NAME).unwrap_or(db).into();
-        }
     }
 
     fn refuses(&mut self, cx: &mut Cx<'_>, bytes: &[u8], last: Mark) {
@@ -188,10 +186,7 @@ impl Session {
             cx.forget(txn);
             return;
         }
-        txn.text(&f::SQL, b"", 0);
-        if !self.db.is_empty() {
-            txn.text(&f::DB, &self.db, NAME);
-        }
+        self.says(&mut txn, b"", 0);
         txn.text(&f::ERR, text, cx.limits.text);
         if let Some(code) = code {
             txn.text(&f::RET_CODE, code, 16);
@@ -221,10 +216,16 @@ impl Session {
         }
         if self.connect.is_some() && message.starts_with(b"(") {
             // A descriptor that was too long for its packet.
-            self.descriptor(message);
+            self.who.descriptor(message);
             return;
         }
-        let Some(call) = call::read(message) else { return };
+        let Some(call) = call::read(message) else {
+            // Kinds of messages, and the options of security.
+            let known = matches!(message, [] | [1..=0x22, ..] | [0xde, 0xad, 0xbe, 0xef, ..]);
+            self.hidden = if known { 0 } else { self.hidden.saturating_add(1) };
+            return;
+        };
+        self.hidden = 0;
         if self.queue.front().is_some_and(|a| a.begun) {
             // Whatever its last packet looked like: the client has heard the answer.
             self.close(cx);
@@ -244,7 +245,7 @@ impl Session {
             }
         }
         let txn = call.what.is_told().then(|| {
-            let mut txn = cx.open(Kind::Sql, 0);
+            let mut txn = if call.what.is_quiet() { cx.quiet(0) } else { cx.open(Kind::Sql, 0) };
             txn.asked(last);
             txn
         });
@@ -279,21 +280,18 @@ impl Session {
         let cap = cx.limits.text;
         let text = match ask.call.what {
             What::Statement | What::Parse(_) => ask.call.text(&message, ask.cut).unwrap_or_default(),
-            What::Again(cursor) => {
-                let known = self.cursors.iter().find(|c| c.0 == cursor);
-                known.map(|c| c.1.as_ref()).unwrap_or_default().into()
-            }
+            What::Again(cursor) => text_of(&self.cursors, cursor).into(),
             What::Commit => b"COMMIT"[..].into(),
             What::Rollback => b"ROLLBACK"[..].into(),
             What::Login => {
                 if let Some(user) = ask.call.user(&message) {
-                    self.user = user.get(..NAME).unwrap_or(user).into();
+                    self.who.user(user);
                 }
                 let text = ask.call.alter_session(&message, ask.cut).unwrap_or_default();
                 ask.text = text.get(..cap).unwrap_or(&text).into();
                 b""[..].into()
             }
-            What::Other => return,
+            What::Fetch(_) | What::Other => return,
         };
         ask.counts = text::has_rows(&text);
         let text = text.get(..cap).unwrap_or(&text);
@@ -320,12 +318,7 @@ impl Session {
     /// The text, and who says it where.
     fn says(&self, txn: &mut Txn, text: &[u8], cap: usize) {
         txn.text(&f::SQL, text, cap);
-        if !self.user.is_empty() {
-            txn.text(&f::USER, &self.user, NAME);
-        }
-        if !self.db.is_empty() {
-            txn.text(&f::DB, &self.db, NAME);
-        }
+        self.who.tell(txn);
     }
 
     /// Data of the server.
@@ -391,12 +384,18 @@ impl Session {
             self.remember(s.cursor, text);
         }
         let Some(mut txn) = ask.txn.take() else { return };
-        if ask.call.what == What::Login {
-            let text = if v.error.is_some() { &[] } else { ask.text.as_ref() };
-            if v.error.is_none() && (text.is_empty() || ask.first != PARAMETERS) {
+        let text = match ask.call.what {
+            What::Login if v.error.is_none() && ask.first == PARAMETERS => ask.text.as_ref(),
+            What::Fetch(cursor) => text_of(&self.cursors, cursor),
+            _ => &[],
+        };
+        if ask.call.what.is_quiet() {
+            let login = ask.call.what == What::Login && !text.is_empty();
+            if v.error.is_none() && !login {
                 cx.forget(txn);
                 return;
             }
+            cx.tell(&mut txn, Kind::Sql);
             self.says(&mut txn, text, cx.limits.text);
         }
         // A login that is let in; or a call is complete, without numbers.
@@ -427,7 +426,7 @@ impl Session {
     fn unanswered(&mut self, cx: &mut Cx<'_>, mut ask: Ask, q: Quality) {
         self.settle(cx, &mut ask);
         if let Some(mut txn) = ask.txn {
-            if ask.call.what == What::Login {
+            if ask.call.what.is_quiet() {
                 cx.forget(txn);
                 return;
             }
@@ -468,6 +467,11 @@ impl Session {
             }
         }
     }
+}
+
+/// The text of a cursor, empty when it was not seen.
+fn text_of(cursors: &[(u32, Box<[u8]>)], cursor: u32) -> &[u8] {
+    cursors.iter().find(|c| c.0 == cursor).map_or(&[], |c| &c.1)
 }
 
 impl Parser for Session {
@@ -516,6 +520,11 @@ impl Parser for Session {
         self.size = self.size.max(u32::try_from(h.len).unwrap_or(u32::MAX));
         self.half(dir).skip = h.len.saturating_sub(want);
         self.packet(cx, dir, h, packet);
+        if self.hidden >= HIDDEN {
+            cx.anomaly("oracle-encrypted");
+            self.give_up(cx, Quality::PERFECT);
+            return Progress::Done;
+        }
         Progress::Consumed(want)
     }
 
@@ -551,8 +560,6 @@ impl Parser for Session {
         debug_assert_eq!(self.queued, self.queue.iter().map(Ask::heap).sum::<usize>());
         let queue = self.queue.capacity().saturating_mul(size_of::<Ask>());
         let cursors = self.cursors.capacity().saturating_mul(size_of::<(u32, Box<[u8]>)>());
-        [self.queued, queue, cursors, self.texts, self.user.len(), self.db.len()]
-            .iter()
-            .fold(0, |n, m| n.saturating_add(*m))
+        [queue, cursors, self.texts, self.who.held()].iter().fold(self.queued, |n, m| n.saturating_add(*m))
     }
 }

@@ -2,7 +2,7 @@
 //! and of JDBC 10, put together anew by the functions here.
 
 use super::{Session, fuzz_tns};
-use crate::harness::{C, Harness, Row, S, Script, cut_every_way, mutations, slices};
+use crate::harness::{C, Harness, Outcome, Row, S, Script, cut_every_way, mutations, slices};
 use crate::session::{Limits, Transport};
 
 fn packet(kind: u8, body: &[u8]) -> Vec<u8> {
@@ -127,7 +127,8 @@ fn statements_of_a_thin_client_with_their_outcomes() {
             "select m from log|0|||",
         ]
     );
-    assert_eq!((got[0].get("USER"), got[0].get("DB")), ("SYS", "orcl"));
+    let who = ["USER", "DB", "PROGRAM", "CLIENT_HOST"].map(|k| got[0].get(k));
+    assert_eq!(who, ["SYS", "orcl", "p", "h"]);
     assert!(got.iter().all(|r| r.fields.iter().all(|(_, v)| !v.contains("secret"))));
 }
 
@@ -234,6 +235,51 @@ fn messages_of_several_packets() {
     let mut h = new().limits(Limits { text: 9999, ..Limits::default() });
     s.iter().for_each(|(d, b)| h.feed(*d, b));
     assert_eq!(h.rows()[0].get("SQL"), sql);
+}
+
+#[test]
+fn fetches_are_told_when_they_fail() {
+    let mut s = logged_in();
+    s.push((C, data(&thin(3, "select * from t"))));
+    s.push((S, data(&[&b"\x10\x17\x01\x02\x03"[..], &verdict(3, 2, 0, 4, "")].concat())));
+    s.push((C, data(b"\x03\x05\x04\x01\x04\x01\x0a")));
+    s.push((S, data(&[&b"\x06\x02\x03"[..], &verdict(4, 12, 0, 4, "")].concat())));
+    s.push((C, data(b"\x03\x05\x05\x01\x04\x01\x0a")));
+    s.push((S, data(&verdict(5, 12, 1555, 4, "ORA-01555: snapshot too old\n"))));
+    s.push((C, data(b"\x03\x05\x06\x01\x09\x01\x0a")));
+    s.push((S, data(&verdict(6, 0, 1001, 9, "ORA-01001: invalid cursor\n"))));
+    s.push((C, data(b"\x03\x05\x07\x01\x04\x01\x0a")));
+    let got = run(&s);
+    assert_eq!(
+        got.iter().map(show).collect::<Vec<_>>(),
+        [
+            "select * from t|0|||",
+            "select * from t|1555|ORA-01555: snapshot too old||",
+            "|1001|ORA-01001: invalid cursor||"
+        ]
+    );
+    assert_eq!(got[1].get("USER"), "SYS");
+}
+
+#[test]
+fn what_is_encrypted_is_given_up() {
+    let mut h = new();
+    let s = logged_in();
+    s[..2].iter().for_each(|(d, b)| h.feed(*d, b));
+    h.feed(C, &data(b"\xde\xad\xbe\xef\0\x40"));
+    for i in 0..8u8 {
+        assert_eq!(h.outcome(), Outcome::Open);
+        h.feed(C, &data(&[0x80 | i, 3, 0x5e, i, 4, 5, 6]));
+    }
+    assert_eq!((h.outcome(), h.anomalies()), (Outcome::Done, &["oracle-encrypted"][..]));
+    // Where clients are sent, and asked again, is counted.
+    let mut h = new();
+    h.feed(C, &s[0].1);
+    h.feed(S, &packet(11, &[]));
+    h.feed(C, &s[0].1);
+    h.feed(S, &packet(5, b"\0\x20(ADDRESS=(HOST=y)(PORT=1521))"));
+    h.finish();
+    assert_eq!((h.rows().len(), h.anomalies()), (0, &["oracle-resend", "oracle-redirect"][..]));
 }
 
 #[test]

@@ -98,6 +98,18 @@ pub(super) fn value<'a>(descriptor: &'a [u8], key: &[u8]) -> Option<&'a [u8]> {
     rest.get(..end).filter(|v| !v.is_empty())
 }
 
+/// The list of a key of a descriptor: `(KEY=(...)(...))`, without its last bracket.
+pub(super) fn list<'a>(descriptor: &'a [u8], key: &[u8]) -> Option<&'a [u8]> {
+    let at = descriptor.windows(key.len()).position(|w| w.eq_ignore_ascii_case(key))?;
+    let rest = descriptor.get(at.saturating_add(key.len())..)?;
+    let mut depth = 0i32;
+    let end = rest.iter().position(|b| {
+        depth = depth.saturating_add(i32::from(*b == b'(')).saturating_sub(i32::from(*b == b')'));
+        depth < 0
+    });
+    rest.get(..end.unwrap_or(rest.len()))
+}
+
 /// A number as thin clients write it: a count of bytes, the bytes.
 pub(super) fn number(r: &mut Reader<'_>) -> Option<u32> {
     let n = usize::from(r.u8("count").ok()?);
@@ -136,5 +148,8 @@ mod tests {
         assert_eq!(value(d, b"USER"), Some(&b"u"[..]));
         assert_eq!(value(d, b"SERVICE_NAME"), None);
         assert_eq!(value(d, b"CID"), None, "a list");
+        let cid = list(d, b"(CID=").unwrap();
+        assert_eq!(cid, b"(PROGRAM=a b)(HOST=h)(USER=u)");
+        assert_eq!(list(b"(CID=(PROGRAM=a", b"(cid="), Some(&b"(PROGRAM=a"[..]), "cut off");
     }
 }

@@ -10,5 +10,7 @@ crate::field::fields! {
     RET_CODE "RET_CODE" Word "error.code" "0 for success, else the vendor's number or SQLSTATE";
     USER "USER" Word "user.name" "user of the login";
     DB "DB" Word "db.namespace" "database";
+    PROGRAM "PROGRAM" Word "mfnano.sql.program" "program of the client, where the login says it (SQL Server, Oracle)";
+    CLIENT_HOST "CLIENT_HOST" Word "mfnano.sql.client_host" "host of the client, where the login says it (SQL Server, Oracle)";
     ROWS "ROWS" Count "mfnano.sql.rows" "rows returned or affected";
 }

@@ -12,6 +12,7 @@ use engine::Engine;
 use export::{Batch, Encoder, Outlet};
 use record::{Identity, Record};
 use std::io::{ErrorKind, IsTerminal, Write};
+use std::mem::ManuallyDrop;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
@@ -36,7 +37,11 @@ pub fn read(settings: Settings, files: &[PathBuf]) -> Result<(), Failure> {
         Out { encoder, batch: outlet.batch(), to: To::Sinks(outlet), broken: None }
     };
     let mut reader = Reader {
-        engine: Engine::new(patient(plan::engine_config(&settings, shares.engine, Seed::default()))),
+        engine: ManuallyDrop::new(Engine::new(patient(plan::engine_config(
+            &settings,
+            shares.engine,
+            Seed::default(),
+        )))),
         filters: Filters::new(settings.filter_bpf.clone()),
         max_length: settings.max_length.map_or(usize::MAX, |n| n as usize),
         filtered: 0,
@@ -77,7 +82,8 @@ fn identity(s: &Settings) -> Identity {
 }
 
 struct Reader {
-    engine: Engine,
+    /// It goes with the program.
+    engine: ManuallyDrop<Engine>,
     filters: Filters,
     max_length: usize,
     filtered: u64,

@@ -16,6 +16,7 @@ use engine::{Engine, NetFilter};
 use export::{Encoder, Outlet, SinkConfig, SinkReport};
 use record::Identity;
 use std::io::{IsTerminal, Write};
+use std::mem::ManuallyDrop;
 use std::net::ToSocketAddrs;
 use std::path::Path;
 use std::sync::atomic::Ordering;
@@ -73,7 +74,7 @@ pub fn run(settings: Settings, file: Option<&Path>, flags: &[Flag]) -> Result<()
             config.own = own(&settings);
             let worker = Worker {
                 ring,
-                engine: Engine::new(config),
+                engine: ManuallyDrop::new(Engine::new(config)),
                 out: Out::new(encoder(), &outlet),
                 interfaces: InterfaceTable::new()
                     .map_err(|e| Failure::Runtime(format!("listing the interfaces: {e}")))?,

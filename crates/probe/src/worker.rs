@@ -11,6 +11,7 @@ use engine::Engine;
 use export::{Batch, Encoder, Outlet};
 use record::Record;
 use std::io;
+use std::mem::ManuallyDrop;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -113,8 +114,8 @@ impl<'a> Out<'a> {
 pub struct Worker<'a> {
     /// Its frames.
     pub ring: Ring,
-    /// Its engine.
-    pub engine: Engine,
+    /// Its engine. It goes with the program: to take it apart before would be 6 KB of code.
+    pub engine: ManuallyDrop<Engine>,
     /// Its records.
     pub out: Out<'a>,
     /// The interfaces of the host.

@@ -17,13 +17,15 @@
 //!   tell why, USER and DB who it was. A login that succeeds has no record. What authentication says is never kept.
 //!
 //! ERR is the server's message without its SQLSTATE, RET_CODE the server's number, 0 when there was no error. USER and
-//! DB are those of the login and of what changed them since: COM_CHANGE_USER, COM_INIT_DB, `USE`, and what the server
-//! tells of its session. Other commands have no record; their answers are followed.
+//! DB are those of the login and of what changed them since: COM_CHANGE_USER, COM_INIT_DB, `USE` (also as one of
+//! several statements, and behind comments), and what the server tells of its session. Where it is not known whether
+//! a `USE` was done, DB is left off until it is told again. Other commands have no record; their answers are followed.
 //!
-//! * What the login agreed on is used, and what was not seen is found out: whether EOF packets are there shows by
-//!   their length, attributes and compression by their form. So a connection joined in the middle is understood.
+//! * What the login agreed on is used, and what was not seen is found out: whether EOF packets are there shows each
+//!   time by their length, attributes and compression by their form. So a connection joined in the middle is understood.
 //! * Packets are cut out of the stream as it comes, rows are counted and passed over: of a packet only what the record
-//!   needs is held. The compressed protocol (zlib, zstd) is taken off in pieces.
+//!   needs is held. The compressed protocol (zlib, zstd) is taken off in pieces, query attributes of any length are
+//!   passed over; where the text begins behind them cannot be seen, SQL is empty and QUALITY `truncated`.
 //! * Answers are paired with commands in order, which also holds for pipelining. A packet's number shows whether it
 //!   begins an answer. After a gap inside a packet nothing is lost but its bytes. After another an answer is told only
 //!   where it can be no other command's: no answer comes before its command, preparations, queries and orders are
@@ -33,6 +35,8 @@
 //!   protocol packets are not numbered so: there the client's way alone is gone by.
 //! * The switch to TLS and a replica's stream of changes are counted (`mysql-tls`, `mysql-replication`) and not followed.
 //! * A header of the PROXY protocol before the login is passed over.
+//! * Proved with MariaDB's server and drivers, and with public captures of MySQL up to 8.0.32. What only MySQL 8 and 9
+//!   have and these do not (zstd, attributes of executions, definitions of columns left out) unit tests prove alone.
 //! * Left out: the X protocol (another one, port 33060), values of query attributes, contents of rows.
 
 mod ask;

@@ -5,7 +5,7 @@ use crate::account::WorkerAccount;
 use crate::clock;
 use crate::governor;
 use crate::sys;
-use base::Timestamp;
+use base::{Frame, Timestamp};
 use capture::ring::{InterfaceTable, Ring, RingEvent};
 use engine::Engine;
 use export::{Batch, Encoder, Outlet};
@@ -110,6 +110,9 @@ impl<'a> Out<'a> {
     }
 }
 
+/// Takes frames from the ring, many at a time: one type, so that the ring's loop is there once.
+type Sink<'a> = &'a mut dyn FnMut(&[Frame<'_>]);
+
 /// One worker with all that it owns.
 pub struct Worker<'a> {
     /// Its frames.
@@ -153,11 +156,11 @@ impl Worker<'_> {
             }
             let mut stranger = false;
             let (engine, out) = (&mut self.engine, &mut self.out);
-            let polled = self.ring.poll(WAIT_MS, &mut |frames| {
+            let mut sink: Sink<'_> = &mut |frames| {
                 stranger |= frames.iter().any(|frame| !known.has(frame.ifindex));
                 engine.frames(frames, &mut |h: &Record, b: &Record| out.record(h, b));
-            });
-            let frames = match polled {
+            };
+            let frames = match self.ring.poll(WAIT_MS, &mut sink) {
                 Ok(n) => n,
                 Err(e) => break Err(e),
             };
@@ -186,10 +189,10 @@ impl Worker<'_> {
         while rounds < LAST_ROUNDS {
             let left = LAST_BLOCK.saturating_sub(begun.elapsed());
             let (engine, out) = (&mut self.engine, &mut self.out);
-            let polled = self.ring.poll(left.as_millis() as i32, &mut |frames| {
+            let mut sink: Sink<'_> = &mut |frames| {
                 engine.frames(frames, &mut |h: &Record, b: &Record| out.record(h, b));
-            });
-            match polled {
+            };
+            match self.ring.poll(left.as_millis() as i32, &mut sink) {
                 Ok(0) if left.is_zero() => break,
                 // Within the time it is the clock that ends it, behind it the count.
                 Ok(_) => rounds += u32::from(left.is_zero()),

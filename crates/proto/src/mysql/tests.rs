@@ -525,8 +525,8 @@ fn zstd_with_huffman_codes_and_sequences() {
         let ([a, b], [x, y]) = ((frame.len() as u16).to_le_bytes(), size.to_le_bytes());
         [&[a, b, 0, seq, x, y, 0][..], frame].concat()
     };
-    let asked = pack(0, include_bytes!("zstd/query.zst"), text.len() as u16 + 5);
-    let answer = pack(1, include_bytes!("zstd/answer.zst"), 4025);
+    let asked = pack(0, include_bytes!("../../tests/zstd/query.zst"), text.len() as u16 + 5);
+    let answer = pack(1, include_bytes!("../../tests/zstd/answer.zst"), 4025);
     let mut s = logged_in(ZSTD | DEPRECATE_EOF);
     s.extend([(C, asked), (S, answer), (C, c(0, &query("do 1"), false)), (S, c(1, &p(1, ERR), false))]);
     assert_eq!(short(&run(&s)), [format!("{text}|0|200|"), "do 1|1146||".to_owned()]);

@@ -1,12 +1,12 @@
 //! Real databases and brokers, real drivers of two languages, a lab of namespaces for each: every statement that a
 //! client sent is told exactly once, with its text, values, error, rows, user, and a delay between 0 and what the
 //! client saw. So too with the probe started after the connections stood, and with 1 % of the packets lost on
-//! the wire. With 1 % lost to the probe only, nothing false is told, and most of what was untouched is
-//! found: 75 %, or 95 % with `STRICT=1`.
+//! the wire. With 1 % lost to the probe only, nothing false is told, and at least 95 % of what was untouched is found.
 //!
 //! Needs root; installs the servers' packages and the drivers (scripts/need, scripts/need-drivers). `ONLY=py` or
 //! `ONLY=js` runs one client. `KEEP=folder` keeps what was captured and what the clients said; `KEPT=folder` puts losses to
-//! the probe to it once more, without servers, with `SEEDS=100` in so many ways; `MISSED=1` shows what was missed.
+//! the probe to it once more, without servers, with `SEEDS=100` in so many ways; `MISSED=1` shows what was missed, and
+//! what was lost.
 #![allow(
     dead_code,
     unreachable_pub,
@@ -162,7 +162,7 @@ fn all(server: &Server) {
     }
 }
 
-/// Keeps 1 % of the segments with data from the probe, in a dozen ways.
+/// Keeps 1 % of the segments with data from the probe, in some dozens of ways: a few losses in a bad place say little.
 fn lost_to_the_probe(client: &str, truth: &Truth, pcap: &Path, server: &Server) {
     const ONE_IN: usize = 100;
     let captured = common::load(pcap);
@@ -180,7 +180,7 @@ fn lost_to_the_probe(client: &str, truth: &Truth, pcap: &Path, server: &Server) 
     let spans = truth::spans(&records);
     let (mut right, mut missed, mut lost, mut touched) = (0, 0, 0, 0);
     let mut wrongs = Vec::new();
-    let seeds = std::env::var("SEEDS").map_or(12, |n| n.parse().unwrap());
+    let seeds = std::env::var("SEEDS").map_or(40, |n| n.parse().unwrap());
     for seed in 0..seeds {
         let kept = testkit::cut::lose(&whole, ONE_IN, seed);
         // What was taken out: whose, and when.
@@ -203,6 +203,11 @@ fn lost_to_the_probe(client: &str, truth: &Truth, pcap: &Path, server: &Server) 
         touched += spans.keys().filter(|m| !untouched(m)).count();
         lost += holes.len();
         let (r, m, w) = truth.with_losses(&tell(&kept), untouched);
+        if std::env::var_os("MISSED").is_some() {
+            println!(
+                "seed {seed}: {r} told, {m} missed; lost, by the client's port and the time (us): {holes:?}"
+            );
+        }
         (right, missed) = (right + r, missed + m);
         wrongs.extend(w.into_iter().map(|w| format!("\n  seed {seed}: {w:.1200}")));
     }
@@ -211,9 +216,7 @@ fn lost_to_the_probe(client: &str, truth: &Truth, pcap: &Path, server: &Server) 
         "{client}: {lost} segments kept from the probe, {touched} statements touched; {right} of {} untouched told: {share:.2} %",
         right + missed
     );
-    // How much is paired behind a loss hangs on how busy the machine was when it was captured: the aim is 95 %.
-    let least = if std::env::var_os("STRICT").is_some() { 95.0 } else { 75.0 };
-    assert!(lost > 0 && share >= least, "{client}: {share:.2} % of the untouched statements were told");
+    assert!(lost > 0 && share >= 95.0, "{client}: {share:.2} % of the untouched statements were told");
     let first: String = wrongs.iter().take(5).map(String::as_str).collect();
     assert!(wrongs.is_empty(), "{client}, loss to the probe: {} are false:{first}", wrongs.len());
 }

@@ -85,11 +85,11 @@ impl Lab {
         lab
     }
 
-    /// Waits until a server answers on its port.
+    /// Waits until a server answers on its port. On a busy machine RabbitMQ takes more than a minute.
     pub fn wait_port(&self, port: u16) {
         let began = Instant::now();
         while !self.in_server(|| TcpStream::connect((SERVER, port)).is_ok()) {
-            if began.elapsed() > Duration::from_secs(60) {
+            if began.elapsed() > Duration::from_secs(180) {
                 panic!(
                     "nothing listens on {port}: {}",
                     sh(&format!("tail -n 20 {}/log*", self.dir.display()))

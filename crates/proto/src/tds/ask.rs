@@ -40,6 +40,8 @@ pub(super) struct Ask {
     pub(super) done: bool,
     /// The answer has begun.
     pub(super) begun: bool,
+    /// Its text names USE: it was looked for.
+    pub(super) uses: Option<bool>,
 }
 
 impl Ask {
@@ -57,6 +59,7 @@ impl Ask {
             cancelled: false,
             done: false,
             begun: false,
+            uses: None,
         }
     }
 
@@ -71,6 +74,14 @@ impl Ask {
         if let Some(txn) = &mut self.txn {
             txn.answering(at);
         }
+    }
+
+    /// May it choose another database? Its text is searched once.
+    pub(super) fn may_use(&mut self) -> bool {
+        let record = self.txn.as_ref().and_then(|t| t.record.as_ref());
+        *self.uses.get_or_insert_with(|| {
+            record.is_some_and(|r| r.text_of(&f::SQL).windows(3).any(|w| w.eq_ignore_ascii_case(b"use")))
+        })
     }
 
     /// Some of it was not seen.

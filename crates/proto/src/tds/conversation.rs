@@ -2,59 +2,13 @@
 //! message each way at a time, so answers come in the order of the requests.
 
 use super::ask::{Ask, What};
-use super::statements::Statements;
-use super::tokens::{Dialect, Done, Event, Tokens, done};
-use super::types::Era;
+use super::shared::Shared;
+use super::tokens::{Done, Event, Tokens, done};
 use super::wire::{self, HEADER, Header, NAME, message, status, utf8};
 use crate::session::{Cx, Txn};
 use base::{Direction, Mark};
-use record::{Quality, f::sql as f};
+use record::{Kind, Quality, f::sql as f};
 use std::collections::VecDeque;
-
-/// What is the same for all sessions of a connection.
-#[derive(Debug)]
-pub(super) struct Shared {
-    pub(super) user: Box<[u8]>,
-    pub(super) db: Box<[u8]>,
-    pub(super) program: Box<[u8]>,
-    pub(super) host: Box<[u8]>,
-    pub(super) dialect: Dialect,
-    pub(super) statements: Statements,
-    /// The text of the INSERT BULK whose rows come next.
-    pub(super) bulk: Box<[u8]>,
-    /// The handshake of TLS was seen.
-    pub(super) tls: bool,
-    /// The server wants it for the login alone.
-    pub(super) login_only: bool,
-    /// The rest of an answer that was lost in part is passed by: what looks like a packet in it may be none. The
-    /// next request ends it, whose answer begins anew.
-    pub(super) passes: bool,
-    /// Something was understood: from then on nonsense is an anomaly, not a wrong guess.
-    pub(super) proven: bool,
-}
-
-impl Shared {
-    pub(super) fn new() -> Shared {
-        Shared {
-            user: Box::default(),
-            db: Box::default(),
-            program: Box::default(),
-            host: Box::default(),
-            dialect: Dialect { era: Era::V72, encrypted: false },
-            statements: Statements::default(),
-            bulk: Box::default(),
-            tls: false,
-            login_only: false,
-            passes: false,
-            proven: false,
-        }
-    }
-
-    pub(super) fn held(&self) -> usize {
-        let texts = [&self.user, &self.db, &self.program, &self.host, &self.bulk];
-        texts.iter().fold(self.statements.held(), |n, t| n.saturating_add(t.len()))
-    }
-}
 
 /// One direction.
 #[derive(Debug, Default)]
@@ -362,6 +316,11 @@ impl Conversation {
         match event {
             Event::Error { number, message, narrow } => {
                 let before = ask.heap();
+                if let (What::Login, false, Some(txn)) = (ask.what, ask.failed, &mut ask.txn) {
+                    cx.tell(txn, Kind::Sql);
+                    txn.text(&f::SQL, b"", 0);
+                    shared.says(txn);
+                }
                 ask.fail(number, message, narrow, cx.limits.text);
                 self.queued = self.queued.saturating_sub(before).saturating_add(ask.heap());
                 shared.proven = true;
@@ -446,9 +405,18 @@ impl Conversation {
                     (ask.unclear, ask.counted) = (true, false);
                 }
                 self.doubt = false;
-                // All that its message asked for is answered.
+                let holed = self.server.holed;
+                // All that its message asked for is answered. Of several nobody saw how any of these went.
+                let several = self.queue.front().is_some_and(|ask| !ask.last);
                 while let Some(ask) = self.queue.front_mut() {
                     let is_last = ask.last;
+                    if several {
+                        ask.answering(last);
+                        (ask.unclear, ask.counted) = (true, false);
+                        if holed {
+                            ask.taint();
+                        }
+                    }
                     if ask.what == What::Login && !ask.failed && !ask.done {
                         // The server wants to know more.
                         self.login = ask.txn.take();
@@ -519,14 +487,8 @@ impl Conversation {
 
     /// Some of an answer was lost: if it may have told of another database, which it is is not known.
     fn forget_database(&mut self, shared: &mut Shared) {
-        let may = |ask: &Ask| match ask.txn.as_ref().and_then(|t| t.record.as_ref()) {
-            Some(r) => {
-                let text = r.text_of(&f::SQL);
-                text.windows(3).any(|w| w.eq_ignore_ascii_case(b"use"))
-            }
-            None => false,
-        };
-        if self.queue.is_empty() && self.answer == Answer::Orphan || self.queue.iter().any(may) {
+        let orphan = self.queue.is_empty() && self.answer == Answer::Orphan;
+        if !shared.db.is_empty() && (orphan || self.queue.iter_mut().any(Ask::may_use)) {
             shared.db = Box::default();
         }
     }
@@ -570,10 +532,16 @@ impl Conversation {
         }
     }
 
-    /// A login went by under TLS: its answer can be read.
+    /// Bytes of a login go by under TLS: its answer can be read.
     pub(super) fn hidden_login(&mut self, cx: &mut Cx<'_>) {
-        if self.queue.is_empty() {
-            self.wait(cx, Ask::new(What::Login, None));
+        let last = cx.mark_at(0);
+        match self.queue.back_mut() {
+            None => {
+                let txn = cx.quiet(0);
+                self.wait(cx, Ask::new(What::Login, Some(txn)));
+            }
+            Some(Ask { what: What::Login, txn: Some(txn), .. }) => txn.asked(last),
+            Some(_) => {}
         }
     }
 

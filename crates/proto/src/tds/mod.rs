@@ -27,6 +27,7 @@ mod probe;
 mod requests;
 mod rpc;
 mod session;
+mod shared;
 mod statements;
 #[cfg(test)]
 mod tests;

@@ -1,8 +1,9 @@
 //! What the client sends, once it is whole: batches, calls, logins and what else there is.
 
 use super::ask::{Ask, What};
-use super::conversation::{Conversation, Shared};
+use super::conversation::Conversation;
 use super::rpc::{self, Behind};
+use super::shared::Shared;
 use super::types::Era;
 use super::wire::{self, Header, Login, NAME, all_headers, message, status, utf8, utf16};
 use crate::session::{Cx, Txn};
@@ -22,7 +23,10 @@ impl Conversation {
         let (want, told) = match header.kind {
             message::BATCH | message::TOKENS => (text.saturating_add(BESIDE), true),
             message::RPC => (text.saturating_mul(2).saturating_add(BESIDE), true),
-            message::LOGIN | message::OLD_LOGIN => (BESIDE, true),
+            message::LOGIN | message::OLD_LOGIN => {
+                self.open = Some(cx.quiet(0));
+                (BESIDE, false)
+            }
             message::TRANSACTION => (BESIDE, true),
             message::BULK => (0, true),
             message::PRELOGIN => (64, false),
@@ -91,8 +95,8 @@ impl Conversation {
                     shared.dialect.era = era;
                 }
                 let Some(mut txn) = txn else { return };
-                txn.text(&f::SQL, b"", 0);
-                self.told(cx, shared, txn, What::Login, None);
+                txn.asked(self.client.last);
+                self.wait(cx, Ask::new(What::Login, Some(txn)));
             }
             // More of a login: its answer is the verdict.
             message::SSPI | message::FEDAUTH => {
@@ -113,12 +117,12 @@ impl Conversation {
                 match kind {
                     message::BULK => {
                         txn.text(&f::SQL, &shared.bulk, cx.limits.text);
-                        self.told(cx, shared, txn, What::Statement, None);
+                        self.told(cx, shared, txn, None);
                     }
                     message::TRANSACTION => {
                         let text = transaction(body);
                         txn.text(&f::SQL, &text, cx.limits.text);
-                        self.told(cx, shared, txn, What::Statement, None);
+                        self.told(cx, shared, txn, None);
                     }
                     _ => self.batch(cx, shared, txn, kind, body),
                 }
@@ -157,7 +161,7 @@ impl Conversation {
                 }
             }
         }
-        self.told(cx, shared, txn, What::Statement, None);
+        self.told(cx, shared, txn, None);
     }
 
     /// Room for a message that goes on: the calls in it that are whole wait from now on. False when none is.
@@ -234,7 +238,7 @@ impl Conversation {
                     if let Some(p) = &call.params {
                         txn.text(&f::PARAMS, p, cap);
                     }
-                    self.told(cx, shared, txn, What::Statement, prepares);
+                    self.told(cx, shared, txn, prepares);
                 }
                 other => {
                     if let Some(txn) = other {
@@ -256,22 +260,10 @@ impl Conversation {
     }
 
     /// Puts a request that is told in the queue.
-    fn told(
-        &mut self,
-        cx: &mut Cx<'_>,
-        shared: &Shared,
-        mut txn: Txn,
-        what: What,
-        prepares: Option<Box<[u8]>>,
-    ) {
+    fn told(&mut self, cx: &mut Cx<'_>, shared: &Shared, mut txn: Txn, prepares: Option<Box<[u8]>>) {
         txn.asked(self.client.last);
-        let who = [&shared.user, &shared.db, &shared.program, &shared.host];
-        for (field, name) in [&f::USER, &f::DB, &f::PROGRAM, &f::CLIENT_HOST].into_iter().zip(who) {
-            if !name.is_empty() {
-                txn.text(field, name, NAME);
-            }
-        }
-        self.wait(cx, Ask { prepares, ..Ask::new(what, Some(txn)) });
+        shared.says(&mut txn);
+        self.wait(cx, Ask { prepares, ..Ask::new(What::Statement, Some(txn)) });
     }
 }
 

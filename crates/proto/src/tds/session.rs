@@ -1,7 +1,8 @@
 //! State of one connection: finds the packets of each session in the bytes, past TLS and SMP.
 
-use super::conversation::{Conversation, Shared};
+use super::conversation::Conversation;
 use super::probe;
+use super::shared::Shared;
 use super::wire::{HEADER, SMID, SMP, header, is_tls, smp, smp_header};
 use crate::session::{Cx, Parser, Progress, Transport, Verdict};
 use base::Direction;

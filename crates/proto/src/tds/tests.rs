@@ -437,6 +437,14 @@ fn encrypted_connections_are_given_up_and_encrypted_logins_are_not() {
     }
     assert_eq!((h.outcome(), h.anomalies()), (Outcome::Done, &["sqlserver-tls"][..]));
     let mut s = with(0);
+    let mut failed = s.clone();
+    failed.push(record(C));
+    failed
+        .push((S, answer(&[error(18456, "Login failed for user 'eve'."), error(1, "x"), done(0xfd, 2, 0)])));
+    assert_eq!(all(&failed), ["||18456|Login failed for user 'eve'.||"]);
+    let mut h = new();
+    failed.iter().for_each(|(d, b)| h.feed(*d, b));
+    assert_eq!((h.rows()[0].begin, h.rows()[0].asked, h.rows()[0].end), (6, 7, 8));
     s.push((S, answer(&[database("d"), loginack(), done(0xfd, 0, 0)])));
     s.push((C, batch("select 1")));
     s.push((S, ok(1)));
@@ -543,6 +551,29 @@ fn a_gap_costs_one_transaction() {
             "select 7||0||7|",
         ]
     );
+}
+
+#[test]
+fn what_may_have_chosen_a_database_is_looked_for_once() {
+    let mut h = new();
+    logged_in().iter().for_each(|(d, b)| h.feed(*d, b));
+    let (calls, answers) = executions(500, 0);
+    h.feed(C, &rpc(&calls));
+    // None of those that wait chooses another.
+    h.feed(S, &answers[..60]);
+    (0..2500).for_each(|_| h.gap(S, 1));
+    h.feed(S, &answers[2560..]);
+    h.feed(C, &batch("use x; select 1"));
+    h.feed(S, &ok(1)[..9]);
+    h.gap(S, 4);
+    h.feed(S, &ok(1)[13..]);
+    h.feed(C, &batch("select 2"));
+    h.feed(S, &ok(1));
+    let got: Vec<&str> = h.rows().iter().map(|r| r.get("DB")).collect();
+    assert_eq!((got.len(), &got[499..]), (502, &["master", "master", ""][..]));
+    // Nor was it seen how they went, but for the first.
+    let unsure = |r: &&Row| !r.has("RET_CODE") && !r.has("ROWS") && r.quality() == "gap";
+    assert_eq!(h.rows()[..500].iter().filter(unsure).count(), 499);
 }
 
 #[test]

@@ -3,7 +3,7 @@
 
 use super::ask::{Ask, What};
 use super::shared::Shared;
-use super::tokens::{Done, Event, Tokens, done};
+use super::tokens::{Dialect, Done, Event, Tokens, done};
 use super::wire::{self, HEADER, Header, NAME, message, status, utf8};
 use crate::session::{Cx, Txn};
 use base::{Direction, Mark};
@@ -295,7 +295,7 @@ impl Conversation {
         let mut tokens = std::mem::take(&mut self.tokens);
         let mut dialect = shared.dialect;
         tokens.feed(piece, &mut dialect, &mut |e| self.event(cx, shared, e));
-        shared.dialect.encrypted = dialect.encrypted;
+        shared.dialect = Dialect { era: shared.dialect.era, ..dialect };
         self.tokens = tokens;
     }
 

@@ -36,7 +36,7 @@ impl Shared {
             db: Box::default(),
             program: Box::default(),
             host: Box::default(),
-            dialect: Dialect { era: Era::V72, encrypted: false },
+            dialect: Dialect { era: Era::V72, encrypted: false, ranked: false },
             statements: Statements::default(),
             bulk: Box::default(),
             tls: false,

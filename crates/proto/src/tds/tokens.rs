@@ -16,7 +16,9 @@ mod token {
     pub(super) const OFFSET: u8 = 0x78;
     pub(super) const RETURN_STATUS: u8 = 0x79;
     pub(super) const COLUMNS: u8 = 0x81;
+    pub(super) const TOTAL_COLUMNS: u8 = 0x88;
     pub(super) const CLASSIFICATION_OLD: u8 = 0xa0;
+    pub(super) const CLASSIFICATION: u8 = 0xa3;
     pub(super) const TABLES: u8 = 0xa4;
     pub(super) const COLUMN_INFO: u8 = 0xa5;
     pub(super) const ORDER: u8 = 0xa9;
@@ -27,6 +29,7 @@ mod token {
     pub(super) const FEATURES: u8 = 0xae;
     pub(super) const ROW: u8 = 0xd1;
     pub(super) const ROW_WITH_NULLS: u8 = 0xd2;
+    pub(super) const TOTALS: u8 = 0xd3;
     pub(super) const CHANGE: u8 = 0xe3;
     pub(super) const STATE: u8 = 0xe4;
     pub(super) const EXTENDED_ERROR: u8 = 0xe5;
@@ -84,6 +87,8 @@ pub(super) struct Dialect {
     pub(super) era: Era,
     /// Columns may be encrypted: their descriptions have another form.
     pub(super) encrypted: bool,
+    /// The classification of data has ranks.
+    pub(super) ranked: bool,
 }
 
 /// What comes next.
@@ -91,10 +96,14 @@ pub(super) struct Dialect {
 enum Step {
     #[default]
     Token,
-    /// So many columns are yet to be described.
-    Columns(u16),
-    /// The column of a row; the columns that are NULL are told in front or not.
-    Row(usize),
+    /// So many columns are yet to be described; of totals, or not.
+    Columns(u16, bool),
+    /// The column of a row, and the end of its columns; those that are NULL are told in front or not.
+    Row(usize, usize),
+    /// So many labels of a classification are to come; the types of information follow, or came.
+    Labels(u16, bool),
+    /// So many columns of a classification are to come.
+    Classes(u16),
     /// A value that was returned.
     Value(Form),
     /// What the server can: a list.
@@ -135,6 +144,9 @@ pub(super) struct Tokens {
     /// The beginning of what is not whole.
     carry: Vec<u8>,
     columns: Vec<Form>,
+    /// Of those so many are of rows; the others are of totals: their number, where they begin and end.
+    plain: usize,
+    totals: Vec<(u16, usize, usize)>,
     /// Which columns of the row are NULL; empty when that stands at the values.
     nulls: Vec<u8>,
     /// Values returned since the last DONE.
@@ -149,6 +161,8 @@ impl Tokens {
         (self.step, self.within, self.skip, self.returned) = (Step::Token, Within::Begin, 0, 0);
         self.carry = Vec::new();
         self.columns.clear();
+        self.totals.clear();
+        self.plain = 0;
         self.tail.clear();
     }
 
@@ -159,6 +173,8 @@ impl Tokens {
 
     pub(super) fn held(&self) -> usize {
         let columns = self.columns.capacity().saturating_mul(size_of::<Form>());
+        let totals = self.totals.capacity().saturating_mul(size_of::<(u16, usize, usize)>());
+        let columns = columns.saturating_add(totals);
         self.carry.capacity().saturating_add(columns).saturating_add(self.nulls.capacity())
     }
 
@@ -255,22 +271,28 @@ impl Tokens {
     ) -> Result<(), Stop> {
         match self.step {
             Step::Token => self.token(r, dialect, f),
-            Step::Columns(left) => {
+            Step::Columns(left, totals) => {
+                if totals {
+                    r.skip(3, "operator and operand")?;
+                }
                 let (t, table) = column(r, dialect.era)?;
                 if table {
                     table_name(r, dialect.era)?;
                 }
                 super::types::b_varchar(r)?;
                 self.columns.push(t);
-                self.step = if left > 1 { Step::Columns(left.saturating_sub(1)) } else { Step::Token };
+                self.step = match left.saturating_sub(1) {
+                    0 => Step::Token,
+                    left => Step::Columns(left, totals),
+                };
                 Ok(())
             }
-            Step::Row(i) => {
+            Step::Row(i, end) => {
                 let is_null = self.nulls.get(i / 8).is_some_and(|b| b.wrapping_shr((i % 8) as u32) & 1 == 1);
                 let form = self.columns.get(i).copied().ok_or(Stop::Bad)?;
                 if is_null || self.value(r, form)? {
                     let next = i.saturating_add(1);
-                    self.step = if next < self.columns.len() { Step::Row(next) } else { Step::Token };
+                    self.step = if next < end { Step::Row(next, end) } else { Step::Token };
                 }
                 Ok(())
             }
@@ -282,13 +304,45 @@ impl Tokens {
             }
             Step::Features => {
                 const COLUMN_ENCRYPTION: u8 = 4;
+                const CLASSIFICATION: u8 = 9;
                 match r.u8("feature")? {
                     0xff => self.step = Step::Token,
                     feature => {
-                        self.skip = u64::from(r.le32("length")?);
+                        let mut n = u64::from(r.le32("length")?);
+                        if feature == CLASSIFICATION && n > 0 {
+                            dialect.ranked = r.u8("version")? > 1;
+                            n = n.saturating_sub(1);
+                        }
                         dialect.encrypted |= feature == COLUMN_ENCRYPTION;
+                        self.skip = n;
                     }
                 }
+                Ok(())
+            }
+            Step::Labels(left, types) => {
+                self.step = match (left.checked_sub(1), types) {
+                    (Some(left), _) => {
+                        super::types::b_varchar(r)?;
+                        super::types::b_varchar(r)?;
+                        Step::Labels(left, types)
+                    }
+                    (None, false) => Step::Labels(r.le16("types")?, true),
+                    (None, true) => {
+                        r.skip(if dialect.ranked { 4 } else { 0 }, "rank")?;
+                        Step::Classes(r.le16("columns")?)
+                    }
+                };
+                Ok(())
+            }
+            Step::Classes(left) => {
+                self.step = match left.checked_sub(1) {
+                    Some(left) => {
+                        let each = if dialect.ranked { 8 } else { 4 };
+                        self.skip = u64::from(r.le16("sources")?).saturating_mul(each);
+                        Step::Classes(left)
+                    }
+                    None => Step::Token,
+                };
                 Ok(())
             }
             Step::Blind => Err(Stop::Bad),
@@ -348,14 +402,35 @@ impl Tokens {
         match t {
             token::ROW | token::ROW_WITH_NULLS => {
                 self.nulls.clear();
-                if self.columns.is_empty() {
+                if self.plain == 0 {
                     return Err(Stop::Bad);
                 }
                 if t == token::ROW_WITH_NULLS {
-                    self.nulls.extend_from_slice(r.take(self.columns.len().div_ceil(8), "NULLs")?);
+                    self.nulls.extend_from_slice(r.take(self.plain.div_ceil(8), "NULLs")?);
                 }
-                self.step = Step::Row(0);
+                self.step = Step::Row(0, self.plain);
             }
+            token::TOTALS if era > Era::Old => {
+                let id = r.le16("id")?;
+                let (_, from, to) = *self.totals.iter().find(|t| t.0 == id).ok_or(Stop::Bad)?;
+                self.nulls.clear();
+                self.step = Step::Row(from, to);
+            }
+            token::TOTAL_COLUMNS if era > Era::Old => {
+                /// Clauses of totals in a statement: some.
+                const TOTALS: usize = 64;
+                let (n, id) = (r.le16("columns")?, r.le16("id")?);
+                let by = usize::from(r.u8("columns of the order")?);
+                r.skip(by.saturating_mul(2), "columns of the order")?;
+                let from = self.columns.len();
+                let to = from.saturating_add(usize::from(n));
+                if n == 0 || to > COLUMNS || self.totals.len() >= TOTALS {
+                    return Err(Stop::Bad);
+                }
+                self.totals.push((id, from, to));
+                self.step = Step::Columns(n, true);
+            }
+            token::CLASSIFICATION if era > Era::Old => self.step = Step::Labels(r.le16("labels")?, false),
             token::DONE | token::DONE_PROC | token::DONE_IN_PROC => {
                 let done = read_done(r, t, era)?;
                 if done.status & !done::ALL != 0 {
@@ -371,7 +446,9 @@ impl Tokens {
                 n if usize::from(n) > COLUMNS => return Err(Stop::Bad),
                 n => {
                     self.columns.clear();
-                    self.step = if n > 0 { Step::Columns(n) } else { Step::Token };
+                    self.totals.clear();
+                    self.plain = usize::from(n);
+                    self.step = if n > 0 { Step::Columns(n, false) } else { Step::Token };
                 }
             },
             token::ERROR | token::INFO => {
@@ -497,7 +574,7 @@ mod tests {
         let mut t = Tokens::default();
         t.begin();
         let mut all = Vec::new();
-        let mut d = Dialect { era, encrypted: false };
+        let mut d = Dialect { era, encrypted: false, ranked: false };
         for p in pieces {
             t.feed(p, &mut d, &mut |e| all.push(format!("{e:?}")));
         }
@@ -564,14 +641,53 @@ mod tests {
         );
     }
 
+    /// COMPUTE SUM(a), COUNT(b) BY a, and COMPUTE MAX(b): rows of totals among the others.
+    #[test]
+    fn totals_are_walked_over_by_their_columns() {
+        let int = b"\0\0\0\0\x09\0\x38\0";
+        let mut p = [&b"\x81\x02\0"[..], int, int].concat();
+        p.extend([&b"\x88\x02\0\x01\0\x01\x01\0"[..], b"\x4d\x01\0", int, b"\x4b\x02\0", int].concat());
+        p.extend([&b"\x88\x01\0\x02\0\0"[..], b"\x52\x02\0\0\0\0\0\x09\0\x26\x08\0"].concat());
+        p.extend(b"\xd1aaaabbbb\xd3\x01\0ccccdddd\xd1aaaabbbb\xd2\x02aaaa\xd3\x02\0\x08eeeeeeee");
+        p.extend(b"\xfd\x10\0\xc1\0\x03\0\0\0\0\0\0\0");
+        let got = every_cut(&p, Era::V72);
+        assert_eq!(got, ["Done(Done { procedure: false, status: 16, count: 3 })"]);
+        // None of that number.
+        let p = [&b"\x81\x01\0"[..], int, b"\xd3\x01\0cccc"].concat();
+        assert_eq!(events(&[&p], Era::V72).0, ["Unknown"]);
+    }
+
+    /// One label, two types, two columns with one source and two; with ranks from version 2 on.
+    #[test]
+    fn classifications_are_walked_over() {
+        for version in 1..=2u8 {
+            let rank: &[u8] = if version > 1 { b"\x0a\0\0\0" } else { b"" };
+            let class = [&b"\0\0\x01\0"[..], rank].concat();
+            let p = [
+                &b"\xae\x09\x02\0\0\0"[..],
+                &[version, 1],
+                b"\xff\xa3\x01\0\x01L\0\x01i\0\x02\0\x01T\0\0\0\x01j\0",
+                rank,
+                b"\x02\0\x01\0",
+                &class,
+                b"\x02\0",
+                &class,
+                &class,
+                b"\xaa\x15\0\xd0\0\0\0\x01\x10\x02\0n\0o\0\x01s\0\0\x01\0\0\0\0\xfd\x02\0\0\0\0\0\0\0\0\0\0\0",
+            ];
+            let got = every_cut(&p.concat(), Era::V72);
+            assert!(got[0].starts_with("Error { number: 208"), "{got:?}");
+        }
+    }
+
     #[test]
     fn what_is_not_known_costs_the_walk_but_not_the_end() {
-        let p = b"\x88rubbish\xfd\x10\0\xc1\0\x05\0\0\0\0\0\0\0";
+        let p = b"\x99rubbish\xfd\x10\0\xc1\0\x05\0\0\0\0\0\0\0";
         let want = ["Unknown", "Done(Done { procedure: false, status: 16, count: 5 })"];
         assert_eq!(every_cut(p, Era::V72), want);
-        let p = b"\x88rubbish\xfd\x10\0\xc1\0\x05\0\0\0";
+        let p = b"\x99rubbish\xfd\x10\0\xc1\0\x05\0\0\0";
         assert_eq!(every_cut(p, Era::V71), want);
-        assert_eq!(events(&[b"\x88rubbish"], Era::V72), (vec!["Unknown".to_owned()], false));
+        assert_eq!(events(&[b"\x99rubbish"], Era::V72), (vec!["Unknown".to_owned()], false));
         assert!(!events(&[b"\xfd\x10\0\xc1"], Era::V72).1, "cut off");
     }
 

@@ -226,7 +226,7 @@ impl Session {
             txn.text(&f::sql::USER, &self.user, NAME);
         }
         // A command sent ahead may choose another one.
-        let chosen = self.queue.iter().rev().take(BEHIND).any(|a| a.db.is_some());
+        let chosen = !self.queue.is_empty() && self.queue.iter().rev().take(BEHIND).any(|a| a.db.is_some());
         if !self.db.is_empty() && !chosen {
             txn.text(&f::sql::DB, &self.db, NAME);
         }
@@ -320,11 +320,12 @@ impl Session {
 
     /// The text of COM_QUERY; none where it was not found behind the attributes.
     fn query_text<'a>(&mut self, packet: &'a [u8]) -> Option<&'a [u8]> {
-        let mut r = Reader::new(packet.get(1..).unwrap_or_default());
+        let body = packet.get(1..).unwrap_or_default();
+        let mut r = Reader::new(body);
         let mut attributes = match self.attributes.take() {
             Some(begun) => begun,
             None if self.has_attributes(packet) => Attributes::head(&mut r).ok()?,
-            None => Attributes::default(),
+            None => return Some(body),
         };
         attributes.pass(&mut r).then(|| r.rest())
     }
@@ -378,9 +379,6 @@ impl Session {
     /// Puts in the values of an execution that was sent before its statement was known.
     pub(super) fn late_params(&mut self, ask: &mut Ask, limit: usize) {
         let payload = std::mem::take(&mut ask.late);
-        if payload.is_empty() {
-            return;
-        }
         let attributes = self.agreed.map(|c| c & cap::QUERY_ATTRIBUTES != 0);
         let (_, list) = self.statements.execute(&payload, false, attributes, limit);
         if let (Some(txn), Some(list)) = (&mut ask.txn, list) {

@@ -172,7 +172,9 @@ impl Session {
                 if ask.kind == Kind::Prepare {
                     self.statements.failed(std::mem::take(&mut ask.text));
                 }
-                self.late_params(&mut ask, limit);
+                if !ask.late.is_empty() {
+                    self.late_params(&mut ask, limit);
+                }
                 if matches!(ask.kind, Kind::InitDb | Kind::Fetch) {
                     self.tell_failing(cx, &mut ask);
                 }
@@ -189,7 +191,9 @@ impl Session {
             return;
         }
         ask.answering(at);
-        self.late_params(&mut ask, limit);
+        if !ask.late.is_empty() {
+            self.late_params(&mut ask, limit);
+        }
         let done = self.step(&mut ask, p);
         let is_over = match &done {
             Step::Ended(done) => self.ended(&mut ask, done),

@@ -287,13 +287,14 @@ impl Session {
         let left = left.saturating_sub(u32::try_from(piece.len()).unwrap_or(u32::MAX));
         let whole = left == 0 && !full;
         let is_one = whole && half.kept.is_empty() && !half.holed && half.total == piece.len() as u64;
-        // No more than would have been kept: records do not depend on how it came.
-        let (want, wanted) = (half.want, piece.get(..half.want).unwrap_or(piece));
+        let want = half.want;
         let asks = dir == Direction::ToServer;
-        if is_one && !(asks && wanted.len() < piece.len() && self.has_attributes(wanted)) {
+        if is_one && (!asks || piece.len() <= want || !self.has_attributes(piece)) {
             // The usual case: nothing was held.
             self.half(dir).part = Part::Header;
             if want > 0 {
+                // No more than would have been kept: records do not depend on how it came.
+                let wanted = piece.get(..want).unwrap_or(piece);
                 self.packet(cx, dir, Packet { bytes: wanted, total: piece.len() as u64 });
             }
             return;

@@ -48,6 +48,10 @@ fn behind<'a>(text: &'a [u8], end: &[u8]) -> &'a [u8] {
 /// The database that is the default one once a text was executed, if it chooses one (`cut`: only its beginning is
 /// there); an empty name when it cannot be said.
 pub(super) fn used(text: &[u8], cut: bool) -> Option<&[u8]> {
+    let several = text.contains(&b';');
+    if !several && text.first().is_some_and(|b| b.is_ascii_alphabetic() && b | 0x20 != b'u') {
+        return None;
+    }
     let mut found = None;
     let mut rest = text.trim_ascii_end();
     rest = rest.strip_suffix(b";").unwrap_or(rest);
@@ -61,7 +65,7 @@ pub(super) fn used(text: &[u8], cut: bool) -> Option<&[u8]> {
             Token::Other => {
                 if std::mem::take(&mut begins) {
                     found = chosen(rest).map(|name| if sure { name } else { &[] }).or(found);
-                    if !next.contains(&b';') {
+                    if !several {
                         break;
                     }
                 }

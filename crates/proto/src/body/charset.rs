@@ -252,9 +252,9 @@ fn unpack(packed: &[u8], rows: usize, width: usize, high: (usize, usize), alike:
     const NEAR: u32 = 2;
     const FAR: u32 = 3;
     /// Numbers of these are foretold apart from all others.
-    const KINDS: usize = 8;
-    const STEPS: usize = 9;
-    const CODES: usize = 10;
+    const KINDS: usize = 0;
+    const STEPS: usize = 1;
+    const CODES: usize = 2;
     let mut from = Unpacker::new(packed);
     let mut chars = vec![0u16; rows.saturating_mul(width)];
     let mut used = vec![false; 1 << 16];

@@ -80,6 +80,13 @@ impl Coding {
     }
 }
 
+/// All that a deflated table of our own holds, up to `cap` bytes.
+pub(super) fn inflate_all(packed: &[u8], cap: usize) -> Vec<u8> {
+    let mut out = Vec::new();
+    inflate(packed, cap, false, &mut out);
+    out
+}
+
 /// Inflates into `out` until it has `cap` bytes; gives the bytes of `coded` that were used.
 fn inflate(coded: &[u8], cap: usize, zlib: bool, out: &mut Vec<u8>) -> usize {
     let begin = out.len();

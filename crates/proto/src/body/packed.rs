@@ -5,7 +5,7 @@
 /// What a number is foretold by.
 pub(super) const CONTEXTS: usize = 5;
 /// Kinds of numbers, whose weights are apart.
-const SETS: usize = 11;
+const SETS: usize = 3;
 /// And they are apart for each bit of a number, which has no more.
 const BITS: usize = 16;
 /// What came is remembered in so many places (a power of two), found by a hash: 2 MB while a table is unpacked.
@@ -71,15 +71,17 @@ impl Unpacker<'_> {
 
     fn bit(&mut self, set: usize, hashes: &[u32; CONTEXTS], node: u32) -> bool {
         let Some(weights) = self.weights.get_mut(set) else { return false };
-        let places = hashes.map(|h| {
-            let x = h.wrapping_add(node).wrapping_mul(0x85eb_ca6b);
-            ((x ^ x >> 13).wrapping_mul(0xc2b2_ae35) >> (u32::BITS - SLOT_BITS)) as usize
-        });
-        let states = places.map(|at| self.slots.get(at).copied().unwrap_or_default());
-        let votes = states.map(|s| if s & 15 == 0 { 0 } else { self.curve.stretch(s >> 4) });
-        let sum = votes.iter().zip(&*weights).fold(0i64, |sum, (vote, weight)| {
-            sum.wrapping_add(i64::from(*vote).wrapping_mul(i64::from(*weight)))
-        });
+        let mut used = [(0usize, 0i32); CONTEXTS];
+        let mut sum = 0i64;
+        for (((at, vote), hash), weight) in used.iter_mut().zip(hashes).zip(&*weights) {
+            let x = hash.wrapping_add(node).wrapping_mul(0x85eb_ca6b);
+            *at = ((x ^ x >> 13).wrapping_mul(0xc2b2_ae35) >> (u32::BITS - SLOT_BITS)) as usize;
+            let state = self.slots.get(*at).copied().unwrap_or_default();
+            if state & 15 != 0 {
+                *vote = self.curve.stretch(state >> 4);
+                sum = sum.wrapping_add(i64::from(*vote).wrapping_mul(i64::from(*weight)));
+            }
+        }
         let chance = self.curve.squash((sum >> 16).clamp(-2047, 2047) as i32);
         let middle =
             self.low.wrapping_add((self.high.wrapping_sub(self.low) >> 12).wrapping_mul(chance as u32));
@@ -95,18 +97,14 @@ impl Unpacker<'_> {
             self.code = self.code << 8 | self.rest.next().map_or(0, |b| u32::from(*b));
         }
         let wrong = (i32::from(one) << 12).wrapping_sub(chance).wrapping_mul(RATE);
-        for (weight, vote) in weights.iter_mut().zip(votes) {
+        let aim = if one { 4095u32 } else { 0 };
+        for (weight, (at, vote)) in weights.iter_mut().zip(used) {
             *weight = weight.wrapping_add(vote.wrapping_mul(wrong).wrapping_add(0x2000) >> 14);
-        }
-        for at in places {
             let Some(slot) = self.slots.get_mut(at) else { continue };
             let (chance, used) = (u32::from(*slot >> 4), *slot & 15);
             let step = STEPS.get(usize::from(used)).copied().unwrap_or_default();
-            let part = |n: u32| n.wrapping_mul(step) >> 16;
-            let chance = match one {
-                true => chance.wrapping_add(part(4095u32.wrapping_sub(chance))),
-                false => chance.wrapping_sub(part(chance)),
-            };
+            let part = aim.abs_diff(chance).wrapping_mul(step) >> 16;
+            let chance = if one { chance.wrapping_add(part) } else { chance.wrapping_sub(part) };
             *slot = (chance as u16) << 4 | used.saturating_add(1).min(LIMIT);
         }
         one

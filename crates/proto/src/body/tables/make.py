@@ -1,11 +1,9 @@
 #!/usr/bin/env python3
-"""Makes the tables of charsets beside this file from Python's codecs; 0 = none. With the name of a file, the
-dictionary of brotli from it, too (RFC 7932, appendix A: 122,784 bytes). Packed by pack.py.
+"""Makes the tables of charsets beside this file from Python's codecs; 0 = none. Packed by pack.py.
 """
 import os
-import sys
 
-from pack import charset, words
+from pack import charset
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 SINGLE = ["cp1250", "cp1251", "cp1252", "cp1253", "cp1254", "cp1255", "cp1256", "cp1257", "cp1258", "cp874",
@@ -40,6 +38,3 @@ write("big5", charset(two("cp950", span((0xA1, 0xF9)), span((0x40, 0x7E), (0xA1,
 write("euckr", charset(two("cp949", span((0x81, 0xFE)), span((0x41, 0xFE))), 126, 190, (32, 96), False))
 write("sjis", charset(two("cp932", span((0x81, 0x9F), (0xE0, 0xFC)), span((0x40, 0x7E), (0x80, 0xFC))), 60, 188, (0, 0), False))
 write("single", charset([char(c, (b,)) for c in SINGLE for b in range(0x80, 0x100)], 26, 128, (0, 0), True))
-if len(sys.argv) > 1:
-    with open(sys.argv[1], "rb") as f:
-        write("brotli", words(f.read(), [0, 0, 0, 0, 10, 10, 11, 11, 10, 10, 10, 10, 10, 9, 9, 8, 7, 7, 8, 7, 7, 6, 6, 5, 5]))

@@ -2,7 +2,7 @@
 
 MASK = 0xFFFFFFFF
 STEPS = [131072 // (2 * n + 3) for n in range(16)]
-CONTEXTS, SETS, SLOT_BITS, LIMIT, RATE = 5, 11, 20, 15, 6
+CONTEXTS, SETS, SLOT_BITS, LIMIT, RATE = 5, 3, 20, 15, 6
 
 
 def curve():
@@ -84,23 +84,6 @@ class Packer:
         return bytes(self.out + bytes([self.high >> 24, 0, 0, 0]))
 
 
-def words(data, bits):
-    """The dictionary of brotli: words of one length after the other, two to the power of `bits` of each."""
-    packer, at = Packer(), 0
-    for length, b in enumerate(bits):
-        for _ in range(1 << b if b else 0):
-            before = 0
-            for place in range(length):
-                contexts = [place << 5 | length, before & 0xFF | min(place, 3) << 8, before & 0xFFFF,
-                            before & 0xFFFFFF, before]
-                byte = data[at]
-                packer.number(min(place, 7), contexts, 8, byte)
-                before = (before << 8 | byte) & MASK
-                at += 1
-    assert at == len(data)
-    return packer.done()
-
-
 def charset(table, rows, width, high, alike):
     """A table of code points, 0 = none. The part from `high` on (row, column) comes first; then what was not there
     mostly follows in order. `alike`: each row is a table for itself, much like the one above."""
@@ -124,17 +107,17 @@ def charset(table, rows, width, high, alike):
                         steps += c not in used
                     if x not in used and c == x and 0 < steps <= 256:
                         kind = 2
-                packer.number(8, [past % 9 | 1 << 24, past % 81 | 2 << 24, past % 243 | 3 << 24, hint | 4 << 24,
+                packer.number(0, [past % 9 | 1 << 24, past % 81 | 2 << 24, past % 243 | 3 << 24, hint | 4 << 24,
                                   step.bit_length() << 4 | step2.bit_length() | 5 << 24], 2, kind)
                 past = (past * 3 + kind) % 59049
                 if kind == 2:
-                    packer.number(9, [past % 27 | 6 << 24, step | 7 << 24, last >> 8 | 8 << 24,
+                    packer.number(1, [past % 27 | 6 << 24, step | 7 << 24, last >> 8 | 8 << 24,
                                       step.bit_length() << 4 | step2.bit_length() | 9 << 24,
                                       ((above - last & 0xFFFF) if alike else mean >> 3) | 10 << 24], 8, steps - 1)
                     mean += steps.bit_length() * 4 - (mean >> 2)
                     step, step2 = steps, step
                 elif kind == 3:
-                    packer.number(10, [past % 9 | 11 << 24, far >> 8 | 12 << 24, last >> 8 | 13 << 24, hint | 14 << 24,
+                    packer.number(2, [past % 9 | 11 << 24, far >> 8 | 12 << 24, last >> 8 | 13 << 24, hint | 14 << 24,
                                        row | 15 << 24], 16, x)
                     far, step, step2 = x, 0, step
                 if x:

@@ -179,14 +179,33 @@ impl Call {
 
     /// What a login has the server execute, once it is let in: its property AUTH_ALTER_SESSION.
     pub(super) fn alter_session<'a>(&self, message: &'a [u8], cut: bool) -> Option<Cow<'a, [u8]>> {
-        const KEY: &[u8] = b"AUTH_ALTER_SESSION";
+        self.property(message, b"AUTH_ALTER_SESSION")?.find_map(|(_, v)| text::counted(v, cut))
+    }
+
+    /// A name among the properties of a login.
+    pub(super) fn name<'a>(&self, message: &'a [u8], key: &[u8]) -> Option<&'a [u8]> {
+        self.property(message, key)?.find_map(|(room, v)| {
+            let (n, rest) = v.split_first()?;
+            let n = usize::from(*n);
+            let fits =
+                n > 0 && [n, n.saturating_mul(2), n.saturating_mul(3), n.saturating_mul(4)].contains(&room);
+            rest.get(..n).filter(|name| fits && name.iter().all(|b| is_text(*b)))
+        })
+    }
+
+    /// What stands behind a key, as it may be read: the length, or the room for the text in any character set (OCI's
+    /// in four bytes, or a number), and the text with its count.
+    fn property<'a>(
+        &self,
+        message: &'a [u8],
+        key: &[u8],
+    ) -> Option<impl Iterator<Item = (usize, &'a [u8])> + use<'a>> {
         let body = message.get(self.at.saturating_add(3)..)?;
-        let at = body.windows(KEY.len()).position(|w| w == KEY)?;
-        let rest = body.get(at.saturating_add(KEY.len())..)?;
-        // The length, or the room for the text in any character set: OCI's in four bytes, or a number.
-        let mut r = Reader::new(rest);
-        let thin = number(&mut r).map(|_| r.rest());
-        [rest.get(4..), thin].into_iter().flatten().find_map(|v| text::counted(v, cut))
+        let at = body.windows(key.len()).position(|w| w == key)?;
+        let rest = body.get(at.saturating_add(key.len())..)?;
+        let (mut oci, mut thin) = (Reader::new(rest), Reader::new(rest));
+        let oci = oci.le32("length").ok().map(|n| (n as usize, oci.rest()));
+        Some([oci, number(&mut thin).map(|n| (n as usize, thin.rest()))].into_iter().flatten())
     }
 
     /// The user of a login: the name stands in front of the first of its properties.
@@ -274,6 +293,19 @@ mod tests {
         assert_eq!(text(&oci), SQL);
         assert_eq!(text(b"\x03\x73\x02\x12AUTH_ALTER_SESSION\0\0\0\0\0\0\0\0"), "");
         assert_eq!(text(b"\x03\x73\x02\x0dAUTH_PASSWORD"), "");
+    }
+
+    #[test]
+    fn programs_and_machines_of_logins() {
+        let name = |m: &[u8]| {
+            let name = read(m).unwrap().name(m, b"AUTH_MACHINE").unwrap_or_default();
+            String::from_utf8(name.to_vec()).unwrap()
+        };
+        assert_eq!(name(b"\x03\x76\x01\x01\x0c\x0cAUTH_MACHINE\x01\x03\x03ws1\0\x01\x08\x08AUTH_PID"), "ws1");
+        assert_eq!(name(b"\x03\x76\x02\x0c\0\0\0\x0cAUTH_MACHINE\x03\0\0\0\x03ws1\0\0\0\0"), "ws1");
+        assert_eq!(name(b"\x03\x76\x02\x24\0\0\0\x0cAUTH_MACHINE\x09\0\0\0\x03ws1\0\0\0\0"), "ws1");
+        assert_eq!(name(b"\x03\x76\x02\x24\0\0\0\x0cAUTH_MACHINE\x08\0\0\0\x03ws1\0\0\0\0"), "");
+        assert_eq!(name(b"\x03\x76\x02\x24\0\0\0\x0cAUTH_MACHINE\x01\x03\x03w"), "");
     }
 
     #[test]

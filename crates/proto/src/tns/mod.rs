@@ -12,7 +12,8 @@
 //! that ends an answer, and its number; what only looks like one within rows is not taken for it. ORA-01403 at the end
 //! of rows is no error. Without a message RET_CODE is the number in the verdict; where no verdict is understood there
 //! is none. ROWS is told where the verdict is understood and counts all rows: of changes, and of queries whose rows
-//! came in one answer. PROGRAM and CLIENT_HOST are those of the connect descriptor.
+//! came in one answer. PROGRAM and CLIENT_HOST are what the login says of itself
+//! (`V$SESSION` has the same), else those of the connect descriptor.
 //!
 //! Left: values of binds (PARAMS), rows, further fetches that succeed, closing of cursors, LOBs, passwords and keys of
 //! the login. A redirected client (`oracle-redirect`) is read where it connects next; `oracle-resend` counts

@@ -284,9 +284,7 @@ impl Session {
             What::Commit => b"COMMIT"[..].into(),
             What::Rollback => b"ROLLBACK"[..].into(),
             What::Login => {
-                if let Some(user) = ask.call.user(&message) {
-                    self.who.user(user);
-                }
+                self.who.login(&ask.call, &message);
                 let text = ask.call.alter_session(&message, ask.cut).unwrap_or_default();
                 ask.text = text.get(..cap).unwrap_or(&text).into();
                 b""[..].into()

@@ -34,7 +34,7 @@ fn logged_in() -> Script {
     vec![
         (C, connect(DESCRIPTOR)),
         (S, accept()),
-        (C, data(b"\x03\x76\x01\x01\x01\x03\x01\x21\x01\x01\x05\x01\x01SYS\x01\x0d\x0dAUTH_TERMINAL\x01\x01xx\0")),
+        (C, data(b"\x03\x76\x01\x01\x01\x03\x01\x21\x01\x01\x05\x01\x01SYS\x01\x0d\x0dAUTH_TERMINAL\x01\x01\x01x\0\x01\x0c\x0cAUTH_MACHINE\x01\x03\x03ws1\0")),
         (S, data(b"\x08\x01\x02\x01\x0c\x0cAUTH_SESSKEY\x01\x40\x40")),
         (C, data(b"\x03\x73\x02\x01\x01\x03\x02\x01\x21\x01\x01\x0d\x01\x01SYS\x01\x0d\x0dAUTH_PASSWORD\x01\x06\x06secret\0")),
         (S, data(b"\x08\x01\x23\x01\x13\x13AUTH_VERSION_STRING")),
@@ -128,7 +128,7 @@ fn statements_of_a_thin_client_with_their_outcomes() {
         ]
     );
     let who = ["USER", "DB", "PROGRAM", "CLIENT_HOST"].map(|k| got[0].get(k));
-    assert_eq!(who, ["SYS", "orcl", "p", "h"]);
+    assert_eq!(who, ["SYS", "orcl", "p", "ws1"]);
     assert!(got.iter().all(|r| r.fields.iter().all(|(_, v)| !v.contains("secret"))));
 }
 

@@ -1,5 +1,6 @@
 //! Who logged in where: names from the connect descriptor and the login.
 
+use super::call::Call;
 use super::wire::{list, value};
 use crate::session::Txn;
 use record::f::sql as f;
@@ -24,10 +25,16 @@ impl Who {
         }
     }
 
-    /// What a login says.
-    pub(super) fn user(&mut self, name: &[u8]) {
-        let [user, ..] = &mut self.0;
-        *user = cut(name);
+    /// What a login says: it knows better than the descriptor.
+    pub(super) fn login(&mut self, call: &Call, message: &[u8]) {
+        let [user, _, program, host] = &mut self.0;
+        let says =
+            [call.user(message), call.name(message, b"AUTH_PROGRAM_NM"), call.name(message, b"AUTH_MACHINE")];
+        for (to, name) in [user, program, host].into_iter().zip(says) {
+            if let Some(name) = name {
+                *to = cut(name);
+            }
+        }
     }
 
     /// Puts in what is known.

@@ -1,6 +1,6 @@
 //! Tables of our own, kept small: each bit is foretold by what stands before it, in five contexts, whose votes are
 //! weighed by how right they were so far (as PAQ does it), and an arithmetic decoder needs the less of a bit the
-//! better it was foretold. A quarter less than deflate, for 1 KB of code; `tables/pack.py` is the other half.
+//! better it was foretold. A quarter less than deflate, for 2 KB of code; `tables/pack.py` is the other half.
 
 /// What a number is foretold by.
 pub(super) const CONTEXTS: usize = 5;

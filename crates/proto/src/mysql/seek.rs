@@ -61,6 +61,8 @@ impl Session {
         self.doubt = true;
         match dir {
             Direction::ToServer => {
+                // What was said before was not to the command that was lost.
+                self.spoke = false;
                 let was_file = std::mem::take(&mut self.infile);
                 let begun = self.drop_asking(cx);
                 if !was_file {

@@ -809,6 +809,28 @@ fn a_lost_command_among_several_takes_an_answer() {
 }
 
 #[test]
+fn the_first_of_a_batch_is_lost_behind_single_ones() {
+    // So far the client looks like one that waits for each answer.
+    let mut h = new();
+    logged_in(DEPRECATE_EOF).iter().for_each(|(d, b)| h.feed(*d, b));
+    for n in 0..12 {
+        h.feed(C, &query(&format!("do {n}")));
+        h.feed(S, &p(1, OK));
+    }
+    h.gap(C, 23);
+    h.feed(C, &query("select 2"));
+    h.feed(C, &query("do 3"));
+    h.feed(C, &query("oops"));
+    for answer in [p(1, ERR), result(&[]), p(1, OK), p(1, ERR)] {
+        h.feed(S, &answer);
+    }
+    let rows = short(h.rows());
+    let outcome = |r: &&String| r.contains("oops|0") || r.contains("do 3|0|1") || r.contains("select 2|1146");
+    assert_eq!(rows.iter().find(outcome), None, "{rows:?}");
+    assert!(rows[12..].iter().all(|r| r.ends_with("gap,no-response") || r.ends_with('|')), "{rows:?}");
+}
+
+#[test]
 fn what_waits_behind_those_in_question_is_nobodys_yet() {
     let mut h = piping();
     h.feed(C, &[query("do 1"), query("do 2"), query("do 3")].concat());

@@ -13,7 +13,6 @@ mod chunked;
 mod coding;
 mod media;
 mod multipart;
-mod packed;
 mod zstd;
 
 use charset::Charset;

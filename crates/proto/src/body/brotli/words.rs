@@ -1,6 +1,5 @@
 //! The static dictionary of brotli and the transforms of its words, RFC 7932 section 8, appendices A
-//! and B. The dictionary is kept deflated (59 KB for 123 KB) and inflated when it is first met: packed as the tables of
-//! charsets are it would be 16 KB smaller, but a worker would stand still for too long when it unpacks it.
+//! and B. The dictionary is kept deflated (59 KB for 123 KB) and inflated when it is first met.
 
 use super::super::coding::inflate_all;
 use std::sync::OnceLock;
@@ -38,7 +37,7 @@ impl Form {
 /// Puts out word number `id` of length `len`, transformed. `None`: there is no such word.
 pub(in crate::body) fn word(len: usize, id: usize, out: &mut Vec<u8>) -> Option<()> {
     static WORDS: OnceLock<Vec<u8>> = OnceLock::new();
-    let words = WORDS.get_or_init(words);
+    let words = WORDS.get_or_init(|| inflate_all(include_bytes!("../tables/brotli.bin"), SIZE));
     let bits = *BITS.get(len).filter(|b| **b > 0)?;
     let before = BITS.iter().enumerate().take(len).filter(|(_, b)| **b > 0);
     let begin = before.fold(0usize, |n, (len, b)| n.saturating_add(len.wrapping_shl(*b)));
@@ -69,11 +68,6 @@ pub(in crate::body) fn word(len: usize, id: usize, out: &mut Vec<u8>) -> Option<
     }
     out.extend_from_slice(suffix);
     Some(())
-}
-
-/// The dictionary: of each length in turn all words.
-fn words() -> Vec<u8> {
-    inflate_all(include_bytes!("../tables/brotli.bin"), SIZE)
 }
 
 /// Makes the first character large in brotli's way; gives its length.
@@ -111,25 +105,3 @@ static TRANSFORMS: &[u8] = b"\
     .|=| ~|u|(~|u|.~|=| not ~ |=|=\"~|=|er ~ |U| ~|=|al ~ |U|~|=|='~|U|\"~|u|. ~ |=|(~|=|ful ~ |u|. ~\
     |=|ive ~|=|less ~|U|'~|=|est ~ |u|.~|U|\">~ |=|='~|u|,~|=|ize ~|U|.~\xc2\xa0|=|~ |=|,~|u|=\"~|U|=\"~\
     |=|ous ~|U|, ~|u|='~ |u|,~ |U|=\"~ |U|, ~|U|,~|U|(~|U|. ~ |U|.~|U|='~ |U|. ~ |u|=\"~ |U|='~ |u|='";
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_dictionary_is_that_of_the_rfc() {
-        // Its CRC-32 stands in RFC 7932, appendix A.
-        let words = words();
-        assert_eq!((words.len(), !base::Crc32::new().add(!0, &words)), (SIZE, 0x5136_cb04));
-    }
-
-    #[test]
-    fn all_transforms_can_be_read() {
-        let transforms: Vec<&[u8]> = TRANSFORMS.split(|b| *b == b'~').collect();
-        assert_eq!(transforms.len(), 121);
-        for t in transforms {
-            let parts: Vec<&[u8]> = t.split(|b| *b == b'|').collect();
-            assert!(matches!(parts[..], [_, form, _] if Form::of(form).is_some()), "{t:?}");
-        }
-    }
-}

@@ -1,9 +1,11 @@
 #!/usr/bin/env python3
-"""Makes the tables of charsets beside this file from Python's codecs; 0 = none. Packed by pack.py.
+"""Makes the tables of charsets beside this file from Python's codecs.
+
+Each table: code points of 16 bits (0 = none), each as its difference from the one before,
+all high bytes and then all low bytes, deflated (RFC 1951).
 """
 import os
-
-from pack import charset
+import zlib
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 SINGLE = ["cp1250", "cp1251", "cp1252", "cp1253", "cp1254", "cp1255", "cp1256", "cp1257", "cp1258", "cp874",
@@ -19,10 +21,20 @@ def char(codec, code):
     return ord(s) if len(s) == 1 and ord(s) < 0x10000 else 0
 
 
-def write(name, packed):
+def write(name, table):
+    last, diffs = 0, []
+    for x in table:
+        diffs.append((x - last) & 0xFFFF)
+        last = x
+    planes = bytes(d >> 8 for d in diffs) + bytes(d & 255 for d in diffs)
+    best = b""
+    for strategy in (zlib.Z_DEFAULT_STRATEGY, zlib.Z_FILTERED):
+        z = zlib.compressobj(9, zlib.DEFLATED, -15, 9, strategy)
+        out = z.compress(planes) + z.flush()
+        best = out if not best or len(out) < len(best) else best
     with open(os.path.join(HERE, name + ".bin"), "wb") as f:
-        f.write(packed)
-    print(name, len(packed))
+        f.write(best)
+    print(name, len(table), len(best))
 
 
 def two(codec, leads, trails):
@@ -33,8 +45,8 @@ def span(*ranges):
     return [x for a, b in ranges for x in range(a, b + 1)]
 
 
-write("gb18030", charset(two("gb18030", span((0x81, 0xFE)), span((0x40, 0x7E), (0x80, 0xFE))), 126, 190, (32, 96), False))
-write("big5", charset(two("cp950", span((0xA1, 0xF9)), span((0x40, 0x7E), (0xA1, 0xFE))), 89, 157, (0, 0), False))
-write("euckr", charset(two("cp949", span((0x81, 0xFE)), span((0x41, 0xFE))), 126, 190, (32, 96), False))
-write("sjis", charset(two("cp932", span((0x81, 0x9F), (0xE0, 0xFC)), span((0x40, 0x7E), (0x80, 0xFC))), 60, 188, (0, 0), False))
-write("single", charset([char(c, (b,)) for c in SINGLE for b in range(0x80, 0x100)], 26, 128, (0, 0), True))
+write("gb18030", two("gb18030", span((0x81, 0xFE)), span((0x40, 0x7E), (0x80, 0xFE))))
+write("big5", two("cp950", span((0xA1, 0xF9)), span((0x40, 0x7E), (0xA1, 0xFE))))
+write("euckr", two("cp949", span((0x81, 0xFE)), span((0x41, 0xFE))))
+write("sjis", two("cp932", span((0x81, 0x9F), (0xE0, 0xFC)), span((0x40, 0x7E), (0x80, 0xFC))))
+write("single", [char(c, (b,)) for c in SINGLE for b in range(0x80, 0x100)])

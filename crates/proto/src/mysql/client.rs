@@ -74,7 +74,8 @@ impl Session {
         self.attributes = None;
         let spoke = std::mem::take(&mut self.spoke);
         self.drift.turn(spoke, !self.queue.is_empty());
-        let heard = if self.drift.is_certain() { self.doubt } else { self.drift.is_serial() };
+        let heard =
+            if self.drift.is_certain() { self.doubt && !self.drift.settled } else { self.drift.is_serial() };
         if spoke && heard && !(self.queue.is_empty() && self.drift.is_certain()) {
             // The client has heard what we have not.
             self.give_up(cx, Quality::GAP);

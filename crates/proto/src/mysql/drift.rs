@@ -36,6 +36,8 @@ const HABIT: u8 = 8;
 pub(super) struct Drift {
     /// The commands that the next answer may be for: bit n is the n-th of the queue. None when that is certain.
     places: u128,
+    /// It was uncertain, and was made out: who sends now has not heard more than we have.
+    pub(super) settled: bool,
     /// The answer under way is nobody's.
     pub(super) passing: bool,
     /// Its last packet looked like an end.
@@ -60,7 +62,7 @@ impl Drift {
 
     /// All commands were given up: the next is answered next.
     pub(super) fn over(&mut self) {
-        (self.places, self.passing) = (0, false);
+        (self.places, self.passing, self.settled) = (0, false, false);
     }
 
     /// A command begins; had the server spoken since the last, and did others wait for answers?
@@ -109,7 +111,7 @@ impl Session {
         }
         let low = lowest(self.next_places()).saturating_add(usize::from(between)).min(last);
         self.drift.places = places(low, last);
-        self.drift.passing = false;
+        (self.drift.passing, self.drift.settled) = (false, false);
         self.settle();
     }
 
@@ -125,6 +127,7 @@ impl Session {
             return;
         }
         self.drift.places = self.next_places();
+        self.drift.settled = false;
         self.unseen(most);
         self.drift.places = self.with_skips(self.drift.places);
     }
@@ -153,7 +156,7 @@ impl Session {
         if self.drift.places == 1u128.wrapping_shl(first as u32)
             && !self.queue.iter().take(PLACES).any(|a| a.kind == Kind::Unseen)
         {
-            self.drift.places = 0;
+            (self.drift.places, self.drift.settled) = (0, true);
         }
     }
 

@@ -809,6 +809,20 @@ fn a_lost_command_among_several_takes_an_answer() {
 }
 
 #[test]
+fn who_is_known_to_be_answered_next_has_not_been_heard_before() {
+    let mut h = piping();
+    h.gap(C, 7);
+    h.feed(C, &query("select 1"));
+    h.feed(C, &query("oops"));
+    // Rows need a longer command than may have been lost: that was the first's, though it is told to nobody.
+    h.feed(S, &result(&[]));
+    h.feed(C, &query("do 3"));
+    h.feed(S, &p(1, ERR));
+    h.feed(S, &p(1, OK));
+    assert_eq!(short(h.rows()), ["select 1|||gap,no-response", "oops|1146||", "do 3|0|0|"]);
+}
+
+#[test]
 fn the_first_of_a_batch_is_lost_behind_single_ones() {
     // So far the client looks like one that waits for each answer.
     let mut h = new();

@@ -456,6 +456,8 @@ impl Queue {
 
     /// Answers begin again behind a ReadyForQuery at `t`: all that was asked before is answered.
     pub(super) fn realign_behind(&mut self, cx: &mut Cx<'_>, t: Timestamp) {
+        // Also what comes only now, because it waited behind other bytes.
+        self.unasked = Some(t);
         while self.items.front().is_some_and(|i| i.at <= t) {
             self.drop_front(cx);
         }

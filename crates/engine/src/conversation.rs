@@ -124,7 +124,8 @@ pub(crate) struct Conversation {
     known: Option<ProtoId>,
     /// The beginning of the stream was not seen.
     midstream: bool,
-    /// It was joined in the middle of a flow that was not read before: to parsers that is its beginning.
+    /// It was joined in the middle of a flow that was not read before, or its beginning was lost: to parsers that is the
+    /// middle of a stream.
     pub(crate) joined: bool,
     /// A finished transaction that waits for the ACK of its answer, to tell the network delay.
     pub(crate) held: Option<Box<Told>>,
@@ -290,7 +291,8 @@ impl Conversation {
         let n = n.saturating_add(self.buffer(dir).len() as u64);
         self.buffer(dir).clear();
         match &mut self.speaker {
-            Speaker::Sought => self.midstream = true,
+            // Whatever speaks here is joined behind its beginning.
+            Speaker::Sought => (self.midstream, self.joined) = (true, true),
             Speaker::Found(session) => {
                 let mut cx = core.context(facts, mark, &[], 0, &mut self.sessions);
                 session.gap(&mut cx, dir, n);
@@ -370,7 +372,7 @@ impl Conversation {
             }
             Stop::Upgrade => {
                 self.end_session(core, facts, mark);
-                self.midstream = false;
+                (self.midstream, self.joined) = (false, false);
                 self.search_again(core, facts, None)
             }
             Stop::Lost => self.take_back(core, facts, mark),

@@ -3,7 +3,7 @@
 mod spans;
 
 use super::{Into, Pairs, Pending, close, is_quote};
-use crate::redis::command::Secret;
+use crate::redis::command::{Secret, Verb};
 use crate::session::Cx;
 use base::{MILLI, Mark, SECOND, Timestamp};
 use record::{Quality, f::redis as f};
@@ -244,7 +244,13 @@ impl Pairs {
                 Some(first) => {
                     let due = usize::try_from(p.due).unwrap_or(usize::MAX);
                     let own = answers.iter_mut().skip(first).take(due).filter_map(Option::take);
-                    tell(cx, p, own);
+                    let own: Vec<Held> = own.collect();
+                    if own.iter().all(|a| may_answer(p.verb, a)) {
+                        tell(cx, p, own);
+                    } else {
+                        p.txn.taint(q);
+                        cx.give_up(p.txn);
+                    }
                 }
                 None => {
                     p.txn.taint(q);
@@ -340,10 +346,18 @@ fn is_single(pending: &VecDeque<Pending>, d: &Doubt) -> bool {
     })
 }
 
+/// Subscriptions are answered with their own name; nothing else is, or hardly ever.
+fn may_answer(verb: Verb, a: &Held) -> bool {
+    let word = a.text.strip_prefix(b"[").and_then(|t| t.split(|b| *b == b',').next()).unwrap_or_default();
+    let said = Verb::of(word);
+    let is_topic = |v: Verb| matches!(v, Verb::Subscribe(_) | Verb::Unsubscribe(_));
+    said == verb || a.is_error || !is_topic(said) && !is_topic(verb)
+}
+
 /// Gives a command its answers.
-fn tell(cx: &mut Cx<'_>, mut p: Pending, answers: impl Iterator<Item = Held>) {
+fn tell(cx: &mut Cx<'_>, mut p: Pending, answers: Vec<Held>) {
     let (mut is_error, mut end) = (false, None);
-    for (n, a) in answers.enumerate() {
+    for (n, a) in answers.into_iter().enumerate() {
         p.txn.answering(a.first);
         (is_error, end) = (a.is_error, Some(a.end));
         let Some(r) = &mut p.txn.record else { continue };

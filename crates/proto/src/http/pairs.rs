@@ -118,6 +118,8 @@ impl Pairs {
                 cx.anomaly("pipeline-full");
                 cx.give_up(oldest.txn);
             }
+            // Two in one packet: nobody who waits for answers sends that.
+            self.pipelines |= self.pending.back().is_some_and(|b| b.txn.began() == x.txn.began());
             self.waiting = self.waiting.saturating_add(x.heap());
             self.pending.push_back(x);
         }

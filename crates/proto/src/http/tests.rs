@@ -518,6 +518,18 @@ fn lost_requests_do_not_shift_the_pairing() {
 }
 
 #[test]
+fn a_batch_shows_a_pipelining_client_before_its_first_answer() {
+    let mut h = new();
+    h.feed(C, &[get("1"), get("2"), get("3")].concat());
+    h.gap(S, 70);
+    h.feed(S, &[ok("two"), ok("three")].concat());
+    h.feed(C, &get("4"));
+    h.feed(S, &ok("four"));
+    h.finish();
+    assert_eq!(all(h.rows(), "RSP_BODY"), ["", "", "", "four"]);
+}
+
+#[test]
 fn a_pipelining_client_is_paired_again_when_its_pipeline_has_drained() {
     let mut h = new();
     h.feed(C, &[get("1"), get("2")].concat());

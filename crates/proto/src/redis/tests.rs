@@ -226,6 +226,11 @@ fn replication_is_left_alone() {
 }
 
 #[test]
+fn what_is_sure_of_a_stream_stays_so() {
+    fuzz_redis(b"*013\r\n$013\r\nappdbsize3.13\r\n$0\"\"\n\"\n\"]*\r\n$\r\n\n\xff~$01\xc6\x01\n-\xa03");
+}
+
+#[test]
 fn secrets_are_not_told_by_exec() {
     let got = b"*1\r\n*4\r\n$11\r\nrequirepass\r\n$7\r\nhunter2\r\n$4\r\nport\r\n$4\r\n6379\r\n";
     let rows = cut_every_way(

@@ -187,14 +187,16 @@ pub(super) fn command(bytes: &[u8], any: bool) -> Verdict {
             Bulk::Whole(..) | Bulk::None => return Verdict::No,
         }
     }
-    if any || is_name(word.get()) {
-        Verdict::Yes
-    } else if name.contains(&b'.') && rest.first() == Some(&b'$') {
-        // A module's: `JSON.GET`.
-        Verdict::Yes
-    } else {
-        Verdict::More
+    let is_name = is_name(word.get());
+    if !is_name && n > 1 && name.contains(&b'.') {
+        // A module's, `JSON.GET`, if its arguments are strings.
+        match rest.first() {
+            Some(b'$') => return Verdict::Yes,
+            Some(_) => {}
+            None => return Verdict::More,
+        }
     }
+    if any || is_name { Verdict::Yes } else { Verdict::More }
 }
 
 /// A whole line without its end, and how long it is with it.

@@ -72,7 +72,9 @@ impl Session {
 
     fn command_begins(&mut self, cx: &mut Cx<'_>, tail: &[u8], offset: usize) -> usize {
         self.attributes = None;
-        let spoke = std::mem::take(&mut self.spoke);
+        let at = cx.mark_at(offset).time;
+        let before = std::mem::replace(&mut self.began, at);
+        let spoke = self.spoke.is_some_and(|t| before < t && t <= at);
         self.drift.turn(spoke, !self.queue.is_empty());
         let heard =
             if self.drift.is_certain() { self.doubt && !self.drift.settled } else { self.drift.is_serial() };
@@ -130,7 +132,6 @@ impl Session {
             Kind::InitDb | Kind::Fetch => Some(cx.quiet(offset)),
             _ => None,
         };
-        let at = cx.mark_at(offset).time;
         self.queue.push_back(Ask::new(kind, txn, at));
         self.asking = true;
         want

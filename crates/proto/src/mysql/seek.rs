@@ -62,7 +62,7 @@ impl Session {
         match dir {
             Direction::ToServer => {
                 // What was said before was not to the command that was lost.
-                self.spoke = false;
+                self.spoke = None;
                 let was_file = std::mem::take(&mut self.infile);
                 let begun = self.drop_asking(cx);
                 if !was_file {
@@ -70,7 +70,7 @@ impl Session {
                 }
             }
             Direction::ToClient => {
-                (self.spoke, self.lost) = (true, true);
+                (self.spoke, self.lost) = (Some(cx.now.time), true);
                 if let Some(ask) = self.queue.front_mut().filter(|a| a.begun) {
                     ask.taint(Quality::GAP);
                     ask.counted = false;

@@ -9,7 +9,7 @@ use super::seek::{Sought, sought, sought_at};
 use super::statements::Statements;
 use super::wire::{FULL, HEADER, cap, header};
 use crate::session::{Cx, Parser, Progress, Transport, Txn};
-use base::{Direction, Mark};
+use base::{Direction, Mark, Timestamp};
 use record::Quality;
 use std::collections::VecDeque;
 
@@ -145,8 +145,9 @@ pub struct Session {
     pub(super) attributes: Option<Attributes>,
     /// The client sends a file, not commands.
     pub(super) infile: bool,
-    /// The server said something since the last command.
-    pub(super) spoke: bool,
+    /// When the last command began, and when the server said something last, as far as that is known.
+    pub(super) began: Timestamp,
+    pub(super) spoke: Option<Timestamp>,
     /// Something was lost, and no answer was understood since.
     pub(super) doubt: bool,
     /// Which command the next answer is for, where that is not certain.
@@ -188,7 +189,8 @@ impl Session {
             db: Box::default(),
             attributes: None,
             infile: false,
-            spoke: false,
+            began: Timestamp::default(),
+            spoke: None,
             doubt: true,
             drift: Drift::default(),
             lost: false,
@@ -346,7 +348,7 @@ impl Session {
         place: Place,
     ) -> Result<usize, usize> {
         if dir == Direction::ToClient {
-            self.spoke = true;
+            self.spoke = Some(cx.now.time);
         }
         if !self.half(dir).sync {
             // A packet that comes behind a loss begins with a segment.
@@ -418,7 +420,7 @@ impl Parser for Session {
 
     fn gap(&mut self, cx: &mut Cx<'_>, dir: Direction, n: u64) {
         if dir == Direction::ToClient {
-            self.spoke = true;
+            self.spoke = Some(cx.now.time);
         }
         let half = self.half(dir);
         let lost = if half.packed { half.unpack.get_or_insert_with(Box::default).gap(n) } else { Some(n) };

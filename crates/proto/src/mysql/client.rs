@@ -133,6 +133,10 @@ impl Session {
             _ => None,
         };
         self.queue.push_back(Ask::new(kind, txn, at));
+        if self.lost_at.is_some_and(|t| at <= t) {
+            // It comes late: its answer may be among those that were lost.
+            self.answers_lost(cx, false);
+        }
         self.asking = true;
         want
     }

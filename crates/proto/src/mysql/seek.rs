@@ -71,6 +71,7 @@ impl Session {
             }
             Direction::ToClient => {
                 (self.spoke, self.lost) = (Some(cx.now.time), true);
+                self.lost_at = self.spoke;
                 if let Some(ask) = self.queue.front_mut().filter(|a| a.begun) {
                     ask.taint(Quality::GAP);
                     ask.counted = false;

@@ -148,6 +148,8 @@ pub struct Session {
     /// When the last command began, and when the server said something last, as far as that is known.
     pub(super) began: Timestamp,
     pub(super) spoke: Option<Timestamp>,
+    /// When bytes of the server were lost last.
+    pub(super) lost_at: Option<Timestamp>,
     /// Something was lost, and no answer was understood since.
     pub(super) doubt: bool,
     /// Which command the next answer is for, where that is not certain.
@@ -191,6 +193,7 @@ impl Session {
             infile: false,
             began: Timestamp::default(),
             spoke: None,
+            lost_at: None,
             doubt: true,
             drift: Drift::default(),
             lost: false,

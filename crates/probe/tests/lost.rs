@@ -14,6 +14,7 @@ mod common;
 use common::{Captured, load, tell, testdata, value};
 use std::collections::HashMap;
 use testkit::cut::Segment;
+use testkit::golden;
 
 /// What makes a transaction out: when it began, between whom, and what was asked.
 const ASKED: [&str; 11] =
@@ -44,17 +45,11 @@ fn is_true(record: &str, whole: &HashMap<Asked<'_>, Vec<&String>>) -> bool {
 
 #[test]
 fn what_is_told_without_gap_is_true() {
-    let mut captures: Vec<_> = std::fs::read_dir(testdata())
-        .unwrap()
-        .flat_map(|d| std::fs::read_dir(d.unwrap().path()).into_iter().flatten())
-        .map(|c| c.unwrap().path().join("in.pcap"))
-        // Of a connection that stood before, nothing tells that the first segment of an end was lost.
-        .filter(|p| p.exists() && !p.parent().unwrap().ends_with("midstream"))
-        .collect();
-    captures.sort();
     let (mut cases, mut told, mut wrong) = (0, 0, Vec::new());
-    for path in captures {
-        let frames = load(&path);
+    // Of a connection that stood before, nothing tells that the first segment of an end was lost.
+    let captures = golden::cases(&testdata()).into_iter().filter(|case| !case.ends_with("midstream"));
+    for case in captures {
+        let frames = load(&case.join("in.pcap"));
         let records = tell(frames.iter().map(Captured::frame)).records;
         let mut whole: HashMap<Asked<'_>, Vec<&String>> = HashMap::new();
         for r in sessions(&records) {
@@ -71,7 +66,7 @@ fn what_is_told_without_gap_is_true() {
                 {
                     told += 1;
                     if !is_true(r, &whole) {
-                        let at = path.strip_prefix(testdata()).unwrap().display();
+                        let at = case.strip_prefix(testdata()).unwrap().display();
                         let (asked, told) = (parts(r, &ASKED), parts(r, &OUTCOME));
                         let some = |p: Asked<'_>| p.into_iter().flatten().collect::<Vec<_>>().join(" | ");
                         let quality = value(r, "QUALITY").unwrap_or_default();

@@ -15,7 +15,7 @@ use common::{load, tell, testdata};
 use probe::sys::own_cpu_ns;
 use std::collections::HashSet;
 use testkit::cut::{Segment, swell};
-use testkit::{TimedFrame, ethernet};
+use testkit::{TimedFrame, ethernet, golden};
 
 /// Bytes of a message, how many are sent, and of how many one is lost.
 const SHAPES: [(usize, usize, usize); 2] = [(8000, 8, usize::MAX), (400, 160, 3)];
@@ -33,18 +33,12 @@ fn cost(frames: &[TimedFrame], bytes: usize) -> u64 {
 
 #[test]
 fn no_byte_costs_more_than_it_should() {
-    let mut captures: Vec<_> = std::fs::read_dir(testdata())
-        .unwrap()
-        .flat_map(|d| std::fs::read_dir(d.unwrap().path()).into_iter().flatten())
-        .map(|c| c.unwrap().path().join("in.pcap"))
-        .filter(|p| p.exists())
-        .collect();
-    captures.sort();
     // Messages that begin alike are tried once.
     let mut seen = HashSet::new();
     let (mut cases, mut worst, mut wrong) = (0, 0, Vec::new());
-    for path in captures {
-        let frames: Vec<TimedFrame> = load(&path).into_iter().map(|c| (c.time, c.data)).collect();
+    for case in golden::cases(&testdata()) {
+        let frames: Vec<TimedFrame> =
+            load(&case.join("in.pcap")).into_iter().map(|c| (c.time, c.data)).collect();
         let data = frames
             .iter()
             .filter_map(|(_, f)| Some((Segment::of(f)?, f)))
@@ -72,7 +66,7 @@ fn no_byte_costs_more_than_it_should() {
                         }
                     }
                     if least > MOST {
-                        let at = path.strip_prefix(testdata()).unwrap().display();
+                        let at = case.strip_prefix(testdata()).unwrap().display();
                         wrong.push(format!(
                             "{at}: segment {n}, {keep} bytes of it, then {fill:?}: {least} ns a byte"
                         ));
